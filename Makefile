@@ -1,0 +1,45 @@
+# The two commands: `make demo` and `make test`. Everything else is a convenience.
+PRESET ?= release
+BUILD := build/$(PRESET)
+RSR := $(BUILD)/rsr
+PYTHON := .venv/bin/python
+JOBS ?= $(shell nproc)
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo test test-cpp test-python bench format lint clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+deps: ## install what is missing (Debian or Ubuntu packages, a Python environment in .venv)
+	@tools/install_deps.sh
+
+build: deps ## build library, command and tests (PRESET=release|dev|asan|tsan)
+	@cmake --preset $(PRESET) >/dev/null
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+demo: build ## build, then let the embedded model count from one to sixty
+	$(RSR) run models/demo -p "Write the numbers from one to sixty in words separated by commas only:"
+
+test: test-cpp test-python ## build and run every test: C++ with ctest, Python with pytest
+
+test-cpp: build
+	ctest --preset $(PRESET) -j $(JOBS)
+
+test-python: build
+	RSR_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests tools
+
+bench: build ## matrix products of this machine, checked first, then timed
+	$(RSR) bench matvec --rows 4096 --cols 14336
+	$(RSR) bench matvec --rows 4096 --cols 14336 --bits binary
+	$(RSR) bench matvec --rows 2560 --cols 6912 --batch 32
+
+SOURCES = $(shell git ls-files '*.cc' '*.h' '*.inc')
+format: deps ## lay out the C++ sources with clang-format
+	clang-format -i $(SOURCES)
+
+lint: build ## clang-format and clang-tidy, warnings are errors
+	clang-format --dry-run -Werror $(SOURCES)
+	tools/run_clang_tidy.sh $(BUILD)
+
+clean: ## remove what was built
+	rm -rf build .venv

@@ -1,0 +1,108 @@
+// The library in two calls: prepare a binary or ternary matrix once, multiply it many times.
+#pragma once
+
+#include <rsr/matrix.h>
+#include <rsr/status.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace rsr {
+
+struct ContextOptions {
+  /// 0: as many as this process may really use (CPU affinity and container quota).
+  int threads = 0;
+  /// Instruction set of the kernels: "reference", "avx2", "avx512vnni". Empty: the environment
+  /// variable RSR_FORCE_ISA when it is set, else the best that this machine has.
+  std::string isa = {};
+};
+
+/// Threads and scratch memory; nothing about them is hidden or global. A context may be shared by
+/// threads (calls then wait for each other); for parallel calls give each thread a context.
+class Context {
+ public:
+  /// Errors: a negative number of threads, an ISA name that is unknown or not on this machine.
+  static Result<Context> create(const ContextOptions& options = {});
+  ~Context();
+  Context(Context&&) noexcept;
+  Context& operator=(Context&&) noexcept;
+
+  int threads() const;
+  /// Name of the instruction set that kernels are chosen for.
+  std::string isa() const;
+
+  struct Impl;
+  Impl& impl() const { return *impl_; }
+
+ private:
+  explicit Context(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// How a product is computed.
+enum class Algorithm {
+  automatic,     ///< the engine chooses
+  multiply_add,  ///< dense 2-bit codes, one multiply-add per weight
+  rsr            ///< Redundant Segment Reduction over column groups
+};
+
+/// The three ways to come from group sums to rows; all give the same integers.
+enum class RsrForm {
+  scatter,  ///< add each group's sum to the rows where its pattern is not zero (k up to 16)
+  fold,     ///< RSR++: fold the dense table of sums (k up to 12 binary, 7 ternary)
+  gray      ///< groups in Gray order, running sums, one add per boundary (same limits as fold)
+};
+
+struct PrepareOptions {
+  /// One scale for the matrix; multiplies row_scales and group_scales when those are given.
+  float scale = 1.0f;
+  /// Empty, or one scale per row: [rows].
+  std::span<const float> row_scales = {};
+  /// Empty, or one scale per row and group of columns: [rows, ceil(cols / group_size)].
+  std::span<const float> group_scales = {};
+  /// Columns per group when group_scales are given, at least 1.
+  int64_t group_size = 0;
+  Algorithm algorithm = Algorithm::automatic;
+  RsrForm form = RsrForm::scatter;
+  /// Height of a row block of RSR, 1 to 16; 0: the engine chooses.
+  int k = 0;
+};
+
+/// A checked, packed matrix. Immutable: copies share it, and threads may.
+class Weight {
+ public:
+  int64_t rows() const;
+  int64_t cols() const;
+  /// Bytes of packed weights, index and scales in memory.
+  int64_t nbytes() const;
+  /// One line: format, bits per weight, algorithm.
+  std::string describe() const;
+
+  struct Impl;
+  const Impl& impl() const { return *impl_; }
+  explicit Weight(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+ private:
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// Checks `matrix` (any rows, 1 to 16,777,215 columns), and packs it. The caller's memory is not
+/// needed afterwards. Errors name the argument and, for a value, its row and column.
+Result<Weight> prepare(const MatrixView& matrix, const PrepareOptions& options = {});
+
+/// y[batch, rows] = scale * (W[rows, cols] x[batch, cols]), all float, activations not quantised;
+/// batch = x.size() / cols. `y` must have exactly batch * rows elements and not overlap x.
+/// Errors: wrong lengths; NaN or infinity in x (named by row and column). A row's result does not
+/// depend on threads, batch or instruction set, except that RSR and multiply_add sum in different
+/// orders.
+Status multiply(const Context& context, const Weight& weight, std::span<const float> x,
+                std::span<float> y);
+
+/// y[batch, rows] = W[rows, cols] x[batch, cols] in exact integers; scales are not applied (a
+/// weight with group scales is refused, since they could not be applied afterwards).
+Status multiply(const Context& context, const Weight& weight, std::span<const int8_t> x,
+                std::span<int32_t> y);
+
+}  // namespace rsr

@@ -1,0 +1,148 @@
+#include "base/cpu.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "base/check.h"
+
+namespace rsr::base {
+namespace {
+
+/// First line of a small system file, empty when it cannot be read.
+std::string first_line(const std::string& path) {
+  std::ifstream in(path);
+  std::string line;
+  std::getline(in, line);
+  return line;
+}
+
+/// This process's cgroup path for version 2 ("0::/path"), or for the version 1 controller "cpu".
+std::string cgroup_path(bool v2) {
+  std::ifstream in("/proc/self/cgroup");
+  for (std::string line; std::getline(in, line);) {
+    const size_t a = line.find(':');
+    const size_t b = line.find(':', a + 1);
+    if (a == std::string::npos || b == std::string::npos) continue;
+    const std::string controllers = "," + line.substr(a + 1, b - a - 1) + ",";
+    if (v2 ? controllers == ",," : controllers.find(",cpu,") != std::string::npos) {
+      return line.substr(b + 1);
+    }
+  }
+  return "/";
+}
+
+/// Smallest limit in cores of the cgroup and its ancestors; 0: none.
+int cgroup_cores() {
+  int best = 0;
+  const auto keep = [&](int cores) {
+    if (cores > 0) best = best == 0 ? cores : std::min(best, cores);
+  };
+  for (std::string path = cgroup_path(true);; path = path.substr(0, path.rfind('/'))) {
+    std::istringstream line(first_line("/sys/fs/cgroup" + path + "/cpu.max"));
+    std::string quota;
+    int64_t period = 0;
+    if (line >> quota >> period && quota != "max")
+      keep(cores_of_quota(std::atoll(quota.c_str()), period));
+    if (path.empty() || path == "/") break;
+  }
+  for (const std::string& path : {cgroup_path(false), std::string()}) {
+    const std::string base = "/sys/fs/cgroup/cpu" + path;
+    keep(cores_of_quota(std::atoll(first_line(base + "/cpu.cfs_quota_us").c_str()),
+                        std::atoll(first_line(base + "/cpu.cfs_period_us").c_str())));
+  }
+  return best;
+}
+
+}  // namespace
+
+const char* isa_name(Isa isa) {
+  switch (isa) {
+    case Isa::reference:
+      return "reference";
+    case Isa::avx2:
+      return "avx2";
+    case Isa::avx512vnni:
+      return "avx512vnni";
+  }
+  return "?";
+}
+
+Result<Isa> isa_from_name(std::string_view name) {
+  std::string known;
+  for (const Isa isa : kAllIsas) {
+    if (name == isa_name(isa)) return isa;
+    known += (known.empty() ? "" : ", ") + std::string(isa_name(isa));
+  }
+  return error(ErrorCode::invalid_argument, "unknown instruction set \"", name,
+               "\"; known are: ", known);
+}
+
+Isa detect_isa() {
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return Isa::reference;
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vnni");
+  return avx512 ? Isa::avx512vnni : Isa::avx2;
+}
+
+Result<Isa> choose_isa(std::string_view requested) {
+  std::string name(requested);
+  const char* source = "isa";
+  if (name.empty()) {
+    if (const char* forced = std::getenv("RSR_FORCE_ISA"); forced != nullptr && *forced != '\0') {
+      name = forced;
+      source = "RSR_FORCE_ISA";
+    }
+  }
+  if (name.empty()) return detect_isa();
+  auto isa = isa_from_name(name);
+  if (!isa.ok()) return isa.status().with_context(source);
+  if (*isa > detect_isa()) {
+    return error(ErrorCode::unsupported, source, ": this machine does not have \"", name,
+                 "\"; its best is \"", isa_name(detect_isa()), "\"");
+  }
+  return isa;
+}
+
+int cores_of_quota(int64_t quota, int64_t period) {
+  if (quota <= 0 || period <= 0) return 0;
+  return static_cast<int>(std::min<int64_t>((quota + period - 1) / period, 1 << 20));
+}
+
+int usable_cores() {
+  // 8,192 processors: a fixed cpu_set_t holds 1,024 only, and the call fails on larger machines.
+  constexpr int kMaxCpus = 8192;
+  int cores = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
+  if (cpu_set_t* set = CPU_ALLOC(kMaxCpus); set != nullptr) {
+    if (::sched_getaffinity(0, CPU_ALLOC_SIZE(kMaxCpus), set) == 0) {
+      cores = CPU_COUNT_S(CPU_ALLOC_SIZE(kMaxCpus), set);
+    }
+    CPU_FREE(set);
+  }
+  const int quota = cgroup_cores();
+  return std::max(1, quota > 0 ? std::min(cores, quota) : cores);
+}
+
+std::string cpu_name() {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);) {
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  }
+  return "unknown processor";
+}
+
+int64_t last_level_cache_bytes() {
+  int64_t bytes = 0;
+  for (const int name : {_SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE, _SC_LEVEL4_CACHE_SIZE}) {
+    bytes = std::max<int64_t>(bytes, ::sysconf(name));
+  }
+  return bytes > 0 ? bytes : int64_t{32} << 20;
+}
+
+}  // namespace rsr::base

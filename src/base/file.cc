@@ -1,0 +1,93 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+
+namespace rsr::base {
+namespace {
+
+/// Closes a file descriptor at the end of its scope.
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Status system_error(const std::string& path) {
+  const ErrorCode code = errno == ENOENT ? ErrorCode::not_found : ErrorCode::io_error;
+  return error(code, path, ": ", std::strerror(errno));
+}
+
+/// The size of the regular file behind `fd`.
+Result<size_t> regular_size(int fd, const std::string& path) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return system_error(path);
+  if (!S_ISREG(info.st_mode)) return error(ErrorCode::io_error, path, ": not a regular file");
+  return static_cast<size_t>(info.st_size);
+}
+
+}  // namespace
+
+Result<MappedFile> MappedFile::open(const std::string& path) {
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return system_error(path);
+  RSR_ASSIGN_OR_RETURN(const size_t size, regular_size(fd.get(), path));
+  if (size == 0) return MappedFile(nullptr, 0);
+  void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  if (data == MAP_FAILED) return system_error(path);
+  return MappedFile(static_cast<const std::byte*>(data), size);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+Result<std::string> read_file(const std::string& path, size_t limit) {
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return system_error(path);
+  RSR_ASSIGN_OR_RETURN(const size_t size, regular_size(fd.get(), path));
+  if (size > limit) {
+    return error(ErrorCode::limit_exceeded, path, ": ", size, " bytes, at most ", limit,
+                 " are accepted");
+  }
+  std::string content(size, '\0');
+  for (size_t done = 0; done < size;) {
+    const ssize_t n = ::read(fd.get(), content.data() + done, size - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_error(path);
+    if (n == 0) return error(ErrorCode::io_error, path, ": became shorter while it was read");
+    done += static_cast<size_t>(n);
+  }
+  return content;
+}
+
+bool file_exists(const std::string& path) {
+  return ::access(path.c_str(), F_OK) == 0;
+}
+
+}  // namespace rsr::base

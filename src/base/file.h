@@ -1,0 +1,33 @@
+// Files: read-only mappings, and whole small files.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "rsr/status.h"
+
+namespace rsr::base {
+
+/// A read-only view of a whole file, paged in by the operating system as it is touched.
+class MappedFile {
+ public:
+  static Result<MappedFile> open(const std::string& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+ private:
+  MappedFile(const std::byte* data, size_t size) : data_(data), size_(size) {}
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+/// The content of a regular file of at most `limit` bytes.
+Result<std::string> read_file(const std::string& path, size_t limit);
+
+bool file_exists(const std::string& path);
+
+}  // namespace rsr::base

@@ -1,0 +1,219 @@
+// rsr inspect: what a model is made of, and what will compute with it.
+#include <algorithm>
+#include <iomanip>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "base/cpu.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "linear/linear.h"
+#include "model/kv_cache.h"
+#include "model/weights.h"
+
+namespace rsr::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct InspectOptions {
+  std::string directory;
+  ContextOptions context;
+  bool json = false;
+};
+
+/// The matrices of one kind, over all layers.
+struct Row {
+  std::string name;
+  int64_t count = 0;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  int64_t bytes = 0;
+  double zero_share = 0;
+  std::string kernel;
+
+  int64_t weights() const { return count * rows * cols; }
+  double bits_per_weight() const {
+    return 8.0 * static_cast<double>(bytes) / static_cast<double>(weights());
+  }
+};
+
+Row row_of(const Context::Impl& context, const model::Model& model, model::Projection kind) {
+  const Weight& first = model.layers.front().at(kind);
+  Row row = {.name = model::projection_name(kind),
+             .rows = first.rows(),
+             .cols = first.cols(),
+             .kernel = linear::explain_kernel(context, first)};
+  for (const model::LayerWeights& layer : model.layers) {
+    const Weight& weight = layer.at(kind);
+    ++row.count;
+    row.bytes += weight.nbytes();
+    row.zero_share += linear::zero_share(weight);
+    const std::string kernel = linear::explain_kernel(context, weight);
+    if (row.kernel.find(kernel) == std::string::npos) row.kernel += "; " + kernel;
+  }
+  row.zero_share /= static_cast<double>(row.count);
+  return row;
+}
+
+/// All kinds together.
+Json totals(const model::Model& model, const std::vector<Row>& rows) {
+  int64_t bytes = 0;
+  int64_t weights = 0;
+  double zeros = 0;
+  for (const Row& row : rows) {
+    bytes += row.bytes;
+    weights += row.weights();
+    zeros += row.zero_share * static_cast<double>(row.weights());
+  }
+  const model::ModelConfig& c = model.config;
+  return {{"ternary_weights", weights},
+          {"ternary_bytes", bytes},
+          {"bits_per_weight", 8.0 * static_cast<double>(bytes) / static_cast<double>(weights)},
+          {"zero_share", zeros / static_cast<double>(weights)},
+          {"embedding_bytes", model.embedding.bytes()},
+          {"head_bytes", model.head.bytes()},
+          {"bytes_per_token", model.weight_bytes()},
+          {"kv_cache_bytes_per_token", model::KvCache::bytes_per_position(c)}};
+}
+
+Json facts(const Context& context, const model::ModelConfig& c) {
+  return {{"model_type", c.model_type},
+          {"layers", c.num_layers},
+          {"hidden_size", c.hidden_size},
+          {"intermediate_size", c.intermediate_size},
+          {"heads", c.num_heads},
+          {"kv_heads", c.num_kv_heads},
+          {"head_dim", c.head_dim},
+          {"vocab_size", c.vocab_size},
+          {"context_length", c.max_positions},
+          {"rope_theta", c.rope_theta},
+          {"tied_head", c.tied_head},
+          {"cpu", base::cpu_name()},
+          {"isa", context.isa()},
+          {"threads", context.threads()}};
+}
+
+Json to_json(const std::vector<Row>& rows) {
+  Json list = Json::array();
+  for (const Row& row : rows) {
+    list.push_back({{"name", row.name},
+                    {"count", row.count},
+                    {"rows", row.rows},
+                    {"cols", row.cols},
+                    {"bits_per_weight", row.bits_per_weight()},
+                    {"zero_share", row.zero_share},
+                    {"bytes", row.bytes},
+                    {"kernel", row.kernel}});
+  }
+  return list;
+}
+
+/// 1234567 as "1,234,567".
+std::string grouped(int64_t value) {
+  std::string text = std::to_string(value);
+  for (size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
+std::string fixed(double value, int digits) {
+  std::ostringstream out;
+  out << std::fixed << std::setprecision(digits) << value;
+  return out.str();
+}
+
+/// Columns as wide as their widest cell, the first and the last to the left.
+std::string table(const std::vector<std::vector<std::string>>& lines) {
+  std::vector<size_t> widths(lines.front().size());
+  for (const auto& line : lines) {
+    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  }
+  std::ostringstream out;
+  for (const auto& line : lines) {
+    for (size_t i = 0; i < line.size(); ++i) {
+      const bool left = i == 0 || i + 1 == line.size();
+      const auto width = i + 1 == line.size() ? 0 : static_cast<int>(widths[i]);
+      out << (i == 0 ? "" : "  ") << (left ? std::left : std::right) << std::setw(width) << line[i];
+    }
+    out << "\n";
+  }
+  return out.str();
+}
+
+std::string matrices_text(const std::vector<Row>& rows) {
+  std::vector<std::vector<std::string>> lines = {
+      {"matrix", "count", "rows x cols", "bits/weight", "zeros", "bytes", "kernel"}};
+  for (const Row& row : rows) {
+    lines.push_back({row.name, std::to_string(row.count),
+                     std::to_string(row.rows) + " x " + std::to_string(row.cols),
+                     fixed(row.bits_per_weight(), 2), fixed(100 * row.zero_share, 1) + "%",
+                     grouped(row.bytes), row.kernel});
+  }
+  return table(lines);
+}
+
+std::string facts_text(const Context& context, const model::ModelConfig& c) {
+  std::ostringstream out;
+  out << c.model_type << ": " << c.num_layers << " layers, hidden " << c.hidden_size
+      << ", feed-forward " << c.intermediate_size << ", " << c.num_heads << " heads ("
+      << c.num_kv_heads << " for keys and values) of " << c.head_dim << ", vocabulary "
+      << c.vocab_size << ", context " << c.max_positions << ", head "
+      << (c.tied_head ? "tied" : "of its own") << "\n"
+      << base::cpu_name() << ": " << context.isa() << ", " << context.threads() << " threads\n";
+  return out.str();
+}
+
+std::string totals_text(const Json& sums) {
+  const auto bytes = [&](const char* key) { return grouped(sums[key].get<int64_t>()); };
+  std::ostringstream out;
+  out << bytes("ternary_weights") << " ternary weights in " << bytes("ternary_bytes") << " bytes ("
+      << fixed(sums["bits_per_weight"].get<double>(), 2) << " bits each, "
+      << fixed(100 * sums["zero_share"].get<double>(), 1) << "% zeros); embedding "
+      << bytes("embedding_bytes") << " bytes\n"
+      << "a token reads " << bytes("bytes_per_token") << " bytes of weights and "
+      << bytes("kv_cache_bytes_per_token") << " per token of context\n";
+  return out.str();
+}
+
+int inspect(const InspectOptions& options) {
+  const Result<Context> context = Context::create(options.context);
+  if (!context.ok()) return fail(context.status());
+  const Result<model::Model> model = model::load_model(context->impl(), options.directory);
+  if (!model.ok()) return fail(model.status());
+  std::vector<Row> rows;
+  for (const model::Projection kind : model::kProjections) {
+    rows.push_back(row_of(context->impl(), *model, kind));
+  }
+  const Json sums = totals(*model, rows);
+  Output output;
+  if (options.json) {
+    const Json all = {
+        {"model", facts(*context, model->config)}, {"matrices", to_json(rows)}, {"totals", sums}};
+    output.write(all.dump(2) + "\n");
+  } else {
+    output.write(facts_text(*context, model->config) + "\n" + matrices_text(rows) + "\n" +
+                 totals_text(sums));
+  }
+  return output.status().ok() ? kOk : fail(output.status());
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Action& action) {
+  const auto options = std::make_shared<InspectOptions>();
+  CLI::App* command =
+      app.add_subcommand("inspect", "Show a model's matrices and the kernels that run them");
+  command->footer("bits/weight counts packed weights, index and scales as they lie in memory.");
+  command->add_option("model", options->directory, "Model directory (config.json, safetensors)")
+      ->required()
+      ->type_name("DIR");
+  add_threads(*command, &options->context.threads);
+  command->add_flag("--json", options->json, "One JSON object");
+  command->callback([options, &action] { action = [options] { return inspect(*options); }; });
+}
+
+}  // namespace rsr::cli

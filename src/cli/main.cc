@@ -1,0 +1,75 @@
+// rsr: language models with binary and ternary weights, on the command line.
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "rsr/version.h"
+
+namespace rsr::cli {
+
+void add_threads(CLI::App& command, int* threads) {
+  command.add_option("--threads", *threads, "Threads; 0: as many cores as this process may use")
+      ->check(CLI::Range(0, 1024))
+      ->type_name("N");
+}
+
+int fail(const Status& status) {
+  std::fprintf(stderr, "error: %s\n", status.message().c_str());
+  return kFailed;
+}
+
+namespace {
+
+constexpr const char* kAbout = "Runs language models with binary and ternary weights.";
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  rsr run models/demo -p \"Write the numbers from one to ten in words separated by commas "
+    "only:\"\n"
+    "  rsr run models/demo -p - --json < prompt.txt\n"
+    "  rsr inspect models/demo\n"
+    "  rsr bench matvec --rows 4096 --cols 14336 --bits ternary\n"
+    "\n"
+    "`rsr COMMAND --help` explains a command. RSR_FORCE_ISA=reference|avx2|avx512vnni chooses\n"
+    "another instruction set than the best one.\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
+
+int parse_and_act(int argc, char** argv) {
+  CLI::App app(kAbout, "rsr");
+  app.set_version_flag("--version", std::string("rsr ") + version());
+  app.footer(kExamples);
+  app.require_subcommand(1);
+  Action action;
+  add_run(app, action);
+  add_inspect(app, action);
+  add_bench(app, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& wanted) {  // --help, --version
+    std::ostringstream text;
+    app.exit(wanted, text, text);
+    Output output;
+    output.write(text.str());
+    return output.status().ok() ? kOk : fail(output.status());
+  } catch (const CLI::ParseError& wrong) {
+    std::fprintf(stderr, "error: %s\nSee rsr --help.\n", wrong.what());
+    return kWrongUsage;
+  }
+  return action();
+}
+
+}  // namespace
+}  // namespace rsr::cli
+
+int main(int argc, char** argv) {
+  // A reader that goes away shows as a failed write, not as a signal.
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return rsr::cli::parse_and_act(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "error: %s\n", e.what());
+    return rsr::cli::kFailed;
+  }
+}

@@ -1,0 +1,76 @@
+#include <algorithm>
+#include <new>
+
+#include "base/check.h"
+#include "engine/engine_impl.h"
+#include "engine/session_impl.h"
+#include "model/kv_cache.h"
+
+namespace rsr {
+namespace {
+
+Result<int64_t> choose_context_length(const model::ModelConfig& config, int64_t asked) {
+  if (asked < 0 || asked > config.max_positions) {
+    return base::error(ErrorCode::invalid_argument, "context_length is ", asked,
+                       ", must be 0 to the ", config.max_positions,
+                       " that the model was trained for");
+  }
+  const int64_t length = asked == 0 ? config.max_positions : asked;
+  // A session reserves its cache when it is first used; whether it can is better known now.
+  RSR_ASSIGN_OR_RETURN(const model::KvCache trial, model::KvCache::create(config, length));
+  return length;
+}
+
+Status check_vocabulary(const model::ModelConfig& config, const text::Tokenizer& tokenizer) {
+  if (tokenizer.vocab_size() <= config.vocab_size) return {};
+  return base::error(ErrorCode::corrupt_data, "tokenizer.json has ", tokenizer.vocab_size(),
+                     " ids, config.json a vocab_size of ", config.vocab_size);
+}
+
+Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
+                                                const EngineOptions& options) {
+  RSR_ASSIGN_OR_RETURN(Context context, Context::create(options.context));
+  // The small files first: their errors come at once.
+  RSR_ASSIGN_OR_RETURN(const model::ModelConfig config, model::read_config(directory));
+  RSR_ASSIGN_OR_RETURN(const int64_t length, choose_context_length(config, options.context_length));
+  RSR_ASSIGN_OR_RETURN(text::Tokenizer tokenizer,
+                       text::Tokenizer::from_file(directory + "/tokenizer.json"));
+  RSR_RETURN_IF_ERROR(check_vocabulary(config, tokenizer).with_context(directory));
+  RSR_ASSIGN_OR_RETURN(const std::string source, text::find_chat_template(directory));
+  RSR_ASSIGN_OR_RETURN(engine::GenerationConfig generation,
+                       engine::read_generation_config(directory, config, tokenizer, source));
+  RSR_ASSIGN_OR_RETURN(model::Model model, model::load_model(context.impl(), directory));
+  std::shared_ptr<Engine::Impl> impl(new Engine::Impl{.context = std::move(context),
+                                                      .model = std::move(model),
+                                                      .tokenizer = std::move(tokenizer),
+                                                      .generation = std::move(generation),
+                                                      .chat = {},
+                                                      .chat_error = {},
+                                                      .context_length = length});
+  if (source.empty()) return impl;
+  RSR_ASSIGN_OR_RETURN(const text::TemplateTokens tokens, text::find_template_tokens(directory));
+  Result<text::ChatTemplate> chat = text::ChatTemplate::from_source(source, tokens);
+  if (chat.ok()) {
+    impl->chat = std::move(chat).value();
+  } else {
+    impl->chat_error = chat.status().with_context(directory);
+  }
+  return impl;
+}
+
+}  // namespace
+
+Result<Engine> Engine::open(const std::string& directory, const EngineOptions& options) {
+  try {
+    RSR_ASSIGN_OR_RETURN(std::shared_ptr<Impl> impl, open_impl(directory, options));
+    return Engine(std::move(impl));
+  } catch (const std::bad_alloc&) {
+    return base::error(ErrorCode::limit_exceeded, directory, ": out of memory");
+  }
+}
+
+Session Engine::session() const {
+  return Session(std::make_unique<Session::Impl>(impl_));
+}
+
+}  // namespace rsr

@@ -1,0 +1,26 @@
+// What an Engine holds: threads, weights, tokenizer, chat template.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "engine/generation_config.h"
+#include "model/weights.h"
+#include "rsr/engine.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+namespace rsr {
+
+struct Engine::Impl {
+  Context context;
+  model::Model model;
+  text::Tokenizer tokenizer;
+  engine::GenerationConfig generation;
+  /// Empty when the model has none, or one that is not known; then `chat_error` says so.
+  std::optional<text::ChatTemplate> chat;
+  Status chat_error;
+  int64_t context_length = 0;
+};
+
+}  // namespace rsr

@@ -1,0 +1,28 @@
+// How a model's makers want it to generate: default temperature, and the ids that end an answer.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/config.h"
+#include "rsr/status.h"
+#include "text/tokenizer.h"
+
+namespace rsr::engine {
+
+struct GenerationConfig {
+  /// 0: greedy, which holds where generation_config.json is missing or does not ask to sample.
+  float temperature = 0.0f;
+  /// Sorted; the union of the end-of-text ids of config.json, generation_config.json and
+  /// tokenizer_config.json, and the end-of-turn token that the chat template writes.
+  std::vector<int32_t> stop_ids;
+};
+
+Result<GenerationConfig> read_generation_config(const std::string& directory,
+                                                const model::ModelConfig& model,
+                                                const text::Tokenizer& tokenizer,
+                                                std::string_view chat_template);
+
+}  // namespace rsr::engine

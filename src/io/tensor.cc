@@ -1,0 +1,138 @@
+// Element types, and the values of float tensors.
+#include <bit>
+#include <cstring>
+#include <sstream>
+
+#include "base/check.h"
+#include "io/header.h"
+#include "io/safetensors.h"
+
+namespace rsr::io {
+namespace {
+
+constexpr DTypeInfo kDTypes[] = {
+    {"BOOL", DType::bool8, 8},
+    {"U8", DType::u8, 8},
+    {"I8", DType::i8, 8},
+    {"I16", DType::i16, 16},
+    {"U16", DType::u16, 16},
+    {"F16", DType::f16, 16},
+    {"BF16", DType::bf16, 16},
+    {"I32", DType::i32, 32},
+    {"U32", DType::u32, 32},
+    {"F32", DType::f32, 32},
+    {"I64", DType::i64, 64},
+    {"U64", DType::u64, 64},
+    {"F64", DType::f64, 64},
+    {"F4", DType::other, 4},
+    {"F6_E2M3", DType::other, 6},
+    {"F6_E3M2", DType::other, 6},
+    {"C64", DType::other, 64},
+    {"F8_E5M2", DType::other, 8},
+    {"F8_E4M3", DType::other, 8},
+    {"F8_E8M0", DType::other, 8},
+    {"F8_E4M3FNUZ", DType::other, 8},
+    {"F8_E5M2FNUZ", DType::other, 8},
+};
+
+float from_f16(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000U) << 16;
+  const uint32_t exponent = (half >> 10) & 0x1FU;
+  const uint32_t mantissa = half & 0x3FFU;
+  if (exponent == 0) {
+    // Zero and subnormal halves: mantissa * 2^-24 is exact in a float.
+    const float magnitude = static_cast<float>(mantissa) * 0x1p-24F;
+    return sign != 0 ? -magnitude : magnitude;
+  }
+  // Infinity and NaN keep an exponent of all ones; all others move to the float's bias.
+  const uint32_t wide = exponent == 31 ? 255 : exponent + 112;
+  return std::bit_cast<float>(sign | wide << 23 | mantissa << 13);
+}
+
+float from_bf16(uint16_t bits) {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
+
+/// Reads through memcpy, as old files give tensors any alignment.
+std::vector<float> widen(std::span<const std::byte> data, float (*convert)(uint16_t)) {
+  std::vector<float> values(data.size() / sizeof(uint16_t));
+  for (size_t i = 0; i < values.size(); ++i) {
+    uint16_t bits = 0;
+    std::memcpy(&bits, data.data() + i * sizeof bits, sizeof bits);
+    values[i] = convert(bits);
+  }
+  return values;
+}
+
+}  // namespace
+
+const DTypeInfo* find_dtype(std::string_view name) {
+  for (const DTypeInfo& info : kDTypes) {
+    if (info.name == name) return &info;
+  }
+  return nullptr;
+}
+
+const char* dtype_name(DType dtype) {
+  switch (dtype) {
+    case DType::bool8:
+      return "bool";
+    case DType::u8:
+      return "u8";
+    case DType::i8:
+      return "i8";
+    case DType::i16:
+      return "i16";
+    case DType::u16:
+      return "u16";
+    case DType::f16:
+      return "f16";
+    case DType::bf16:
+      return "bf16";
+    case DType::i32:
+      return "i32";
+    case DType::u32:
+      return "u32";
+    case DType::f32:
+      return "f32";
+    case DType::i64:
+      return "i64";
+    case DType::u64:
+      return "u64";
+    case DType::f64:
+      return "f64";
+    case DType::other:
+      break;
+  }
+  return "other";
+}
+
+int64_t Tensor::elements() const {
+  int64_t count = 1;
+  for (const int64_t extent : shape) count *= extent;
+  return count;
+}
+
+std::string Tensor::describe() const {
+  std::ostringstream out;
+  out << dtype_name(dtype) << " [";
+  for (size_t i = 0; i < shape.size(); ++i) out << (i == 0 ? "" : ", ") << shape[i];
+  out << "]";
+  return out.str();
+}
+
+Result<std::vector<float>> to_floats(const Tensor& tensor) {
+  if (tensor.dtype == DType::f16) return widen(tensor.data, from_f16);
+  if (tensor.dtype == DType::bf16) return widen(tensor.data, from_bf16);
+  if (tensor.dtype != DType::f32) {
+    return base::error(ErrorCode::unsupported, "tensor \"", tensor.name, "\" is ",
+                       tensor.describe(), ", expected f32, f16 or bf16");
+  }
+  std::vector<float> values(tensor.data.size() / sizeof(float));
+  if (!values.empty()) {
+    std::memcpy(values.data(), tensor.data.data(), values.size() * sizeof(float));
+  }
+  return values;
+}
+
+}  // namespace rsr::io

@@ -1,0 +1,29 @@
+// What all kernels share: a range of work items, and an entry in the list of an operation.
+#pragma once
+
+#include <cstdint>
+
+#include "base/cpu.h"
+
+namespace rsr::kernels {
+
+/// One kernel of an operation: its instruction set, its full name, its function.
+template <class Function>
+struct Kernel {
+  base::Isa isa;
+  const char* name;
+  Function* function;
+};
+
+/// The strongest kernel of a list (weakest first) that `isa` allows. Every list begins with a
+/// reference kernel, so there always is one.
+template <class Function, int size>
+constexpr const Kernel<Function>& best_kernel(const Kernel<Function> (&list)[size], base::Isa isa) {
+  int best = 0;
+  for (int i = 1; i < size; ++i) {
+    if (list[i].isa <= isa) best = i;
+  }
+  return list[best];
+}
+
+}  // namespace rsr::kernels

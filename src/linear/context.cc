@@ -1,0 +1,31 @@
+#include "linear/context.h"
+
+#include "base/check.h"
+
+namespace rsr {
+
+Context::Context(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Context::~Context() = default;
+Context::Context(Context&&) noexcept = default;
+Context& Context::operator=(Context&&) noexcept = default;
+
+Result<Context> Context::create(const ContextOptions& options) {
+  constexpr int kMaxThreads = 1024;
+  if (options.threads < 0 || options.threads > kMaxThreads) {
+    return base::error(ErrorCode::invalid_argument, "threads: ", options.threads,
+                       "; 0 (all that this process may use) to ", kMaxThreads, " are accepted");
+  }
+  RSR_ASSIGN_OR_RETURN(const base::Isa isa, base::choose_isa(options.isa));
+  const int threads = options.threads > 0 ? options.threads : base::usable_cores();
+  return Context(std::make_unique<Impl>(threads, isa));
+}
+
+int Context::threads() const {
+  return impl_->pool.threads();
+}
+
+std::string Context::isa() const {
+  return base::isa_name(impl_->isa);
+}
+
+}  // namespace rsr

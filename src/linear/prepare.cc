@@ -1,0 +1,103 @@
+// From a user's matrix to a packed weight.
+#include <sstream>
+#include <vector>
+
+#include "base/check.h"
+#include "linear/linear.h"
+#include "linear/weight.h"
+#include "matrix/values.h"
+
+namespace rsr {
+namespace {
+
+using linear::RsrWeight;
+using linear::Scales;
+using linear::T2Weight;
+
+/// The product that `automatic` means: on one vector the 2-bit codes beat RSR's index on every
+/// shape measured (docs/benchmarks.md), since they are a quarter of its bytes.
+constexpr Algorithm kAutomatic = Algorithm::multiply_add;
+
+double count_zero_share(const matrix::RowReader& values, int64_t rows, int64_t cols) {
+  std::vector<int8_t> row(cols);
+  int64_t zeros = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    values.read(r, row.data());
+    for (const int8_t v : row) zeros += v == 0;
+  }
+  return static_cast<double>(zeros) / static_cast<double>(rows * cols);
+}
+
+const char* form_name(RsrForm form) {
+  switch (form) {
+    case RsrForm::scatter:
+      return "scatter";
+    case RsrForm::fold:
+      return "fold";
+    case RsrForm::gray:
+      return "gray";
+  }
+  return "?";
+}
+
+}  // namespace
+
+Result<Weight> prepare(const MatrixView& matrix, const PrepareOptions& options) {
+  RSR_RETURN_IF_ERROR(matrix::check_matrix(matrix, "matrix"));
+  const matrix::RowReader values(matrix);
+  const int64_t rows = matrix.rows();
+  const int64_t cols = matrix.cols();
+  RSR_ASSIGN_OR_RETURN(Scales scales, Scales::create(options, rows, cols, values.scale()));
+  const int64_t group_size = scales.group_size();
+  const Algorithm algorithm =
+      options.algorithm == Algorithm::automatic ? kAutomatic : options.algorithm;
+  const double zeros = count_zero_share(values, rows, cols);
+  if (algorithm == Algorithm::rsr) {
+    RSR_ASSIGN_OR_RETURN(RsrWeight packed, RsrWeight::build(matrix, values, options, group_size));
+    return Weight(std::make_shared<Weight::Impl>(
+        Weight::Impl{rows, cols, zeros, std::move(scales), std::move(packed)}));
+  }
+  return Weight(std::make_shared<Weight::Impl>(Weight::Impl{
+      rows, cols, zeros, std::move(scales), T2Weight(values, rows, cols, group_size)}));
+}
+
+int64_t Weight::rows() const {
+  return impl_->rows;
+}
+
+int64_t Weight::cols() const {
+  return impl_->cols;
+}
+
+int64_t Weight::nbytes() const {
+  return impl_->scales.nbytes() +
+         std::visit([](const auto& packed) { return packed.nbytes(); }, impl_->packed);
+}
+
+std::string Weight::describe() const {
+  std::ostringstream out;
+  out.precision(3);
+  const double bits = 8.0 * static_cast<double>(nbytes()) /
+                      (static_cast<double>(rows()) * static_cast<double>(cols()));
+  if (const auto* rsr = std::get_if<RsrWeight>(&impl_->packed)) {
+    out << "groups, RSR " << form_name(rsr->form()) << ", k = " << rsr->groups().k;
+  } else {
+    out << "t2, multiply-add";
+  }
+  out << ", " << bits << " bits per weight";
+  return out.str();
+}
+
+namespace linear {
+
+Weight deep_copy(const Weight& weight) {
+  return Weight(std::make_shared<Weight::Impl>(weight.impl()));
+}
+
+double zero_share(const Weight& weight) {
+  return weight.impl().zero_share;
+}
+
+}  // namespace linear
+
+}  // namespace rsr

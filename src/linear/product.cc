@@ -1,0 +1,105 @@
+#include "linear/product.h"
+
+#include "segment/multiply.h"
+
+namespace rsr::linear {
+namespace {
+
+using kernels::best_kernel;
+
+/// Fills the parameters that the kernels of both element types of t2 share, and runs the best.
+template <class Params, class X, class List>
+void run_t2(const List& list, const T2Weight& weight, Params p, const Batch<X>& x,
+            const Task& task) {
+  p.codes = weight.segment_codes(task.segment);
+  p.tile_stride = weight.tile_stride();
+  p.steps = weight.layout().steps(task.segment);
+  p.x = x.x + task.token * x.stride +
+        task.segment * weight.layout().steps_per_segment() * kernels::kT2Cols;
+  p.x_stride = x.stride;
+  p.batch = task.tokens;
+  p.y_stride = weight.padded_rows();
+  best_kernel(list, task.isa).function(p, task.units.begin, task.units.end);
+}
+
+template <class X, class Y, class List>
+void run_groups(const List& list, const RsrWeight& weight, const Batch<X>& x, const Task& task,
+                Y* y) {
+  const segment::ColumnGroups& groups = weight.groups();
+  base::AlignedArray<std::byte> scratch(segment::scratch_bytes(weight.form(), groups));
+  kernels::MatvecGroups<X, Y> p;
+  p.groups = &groups;
+  p.form = static_cast<int>(weight.form());
+  p.index_tile_begin = weight.index_tiles(task.segment).begin;
+  p.index_tile_end = weight.index_tiles(task.segment).end;
+  p.x = x.x + task.token * x.stride;
+  p.x_stride = x.stride;
+  p.batch = task.tokens;
+  p.y = y;
+  p.y_stride = weight.padded_rows();
+  p.scratch = scratch.data();
+  best_kernel(list, task.isa).function(p, task.units.begin, task.units.end);
+}
+
+/// From the binary matrix B to W = 2 B - 1. Twice a sum may wrap, the result never does.
+int32_t sign_sum(int32_t binary_sum, int32_t x_sum) {
+  return static_cast<int32_t>(2u * static_cast<uint32_t>(binary_sum) -
+                              static_cast<uint32_t>(x_sum));
+}
+float sign_sum(float binary_sum, float x_sum) {
+  return 2 * binary_sum - x_sum;
+}
+
+template <class Sum, class Y>
+void to_signs(const RsrWeight& weight, const Task& task, const Sum& sum_of_token, Y* y) {
+  const int64_t k = weight.groups().k;
+  const int64_t end = std::min(task.units.end * k, weight.groups().rows);
+  for (int64_t t = 0; t < task.tokens; ++t) {
+    const Y sum = sum_of_token(task.token + t);
+    for (int64_t r = task.units.begin * k; r < end; ++r) {
+      Y& value = y[t * weight.padded_rows() + r];
+      value = sign_sum(value, sum);
+    }
+  }
+}
+
+/// The sum of a segment's columns of one token, in double: every thread gets the same bits.
+float float_sum(const RsrWeight& weight, const Batch<float>& x, int64_t segment, int64_t token) {
+  const base::Range columns = weight.layout().columns(segment);
+  double sum = 0;
+  for (int64_t c = columns.begin; c < columns.end; ++c) sum += x.x[token * x.stride + c];
+  return static_cast<float>(sum);
+}
+
+}  // namespace
+
+void compute(const T2Weight& weight, const Batch<int8_t>& x, const Task& task, int32_t* y) {
+  kernels::MatvecT2I8 p;
+  p.x_sums = x.sums + task.segment * x.batch + task.token;
+  p.y = y;
+  run_t2(kernels::kMatvecT2I8, weight, p, x, task);
+}
+
+void compute(const T2Weight& weight, const Batch<float>& x, const Task& task, float* y) {
+  kernels::MatvecT2F32 p;
+  p.y = y;
+  run_t2(kernels::kMatvecT2F32, weight, p, x, task);
+}
+
+void compute(const RsrWeight& weight, const Batch<int8_t>& x, const Task& task, int32_t* y) {
+  run_groups(kernels::kMatvecGroupsI8, weight, x, task, y);
+  if (weight.signs()) {
+    to_signs(
+        weight, task, [&](int64_t t) { return x.sums[task.segment * x.batch + t]; }, y);
+  }
+}
+
+void compute(const RsrWeight& weight, const Batch<float>& x, const Task& task, float* y) {
+  run_groups(kernels::kMatvecGroupsF32, weight, x, task, y);
+  if (weight.signs()) {
+    to_signs(
+        weight, task, [&](int64_t t) { return float_sum(weight, x, task.segment, t); }, y);
+  }
+}
+
+}  // namespace rsr::linear

@@ -1,0 +1,37 @@
+// The scales of a prepared matrix: one for all, one per row, or one per row and group of columns.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "rsr/linear.h"
+
+namespace rsr::linear {
+
+class Scales {
+ public:
+  /// Checks and copies the scales of `options` for a rows x cols matrix whose values carry the
+  /// scale `of_values`. Errors name the option and the place in it.
+  static Result<Scales> create(const PrepareOptions& options, int64_t rows, int64_t cols,
+                               float of_values);
+
+  bool grouped() const { return group_size_ > 0; }
+  /// Columns per group; 0 when scales do not depend on the column.
+  int64_t group_size() const { return group_size_; }
+
+  /// The scale of a row, for ungrouped scales.
+  float row(int64_t r) const { return rows_.empty() ? matrix_ : rows_[r]; }
+  /// The scale of a row in a group of columns, for grouped scales.
+  float group(int64_t r, int64_t g) const { return groups_[r * group_count_ + g]; }
+
+  int64_t nbytes() const;
+
+ private:
+  float matrix_ = 1.0f;
+  std::vector<float> rows_;    // [rows], the matrix scale multiplied in
+  std::vector<float> groups_;  // [rows, groups], the other two multiplied in
+  int64_t group_size_ = 0;
+  int64_t group_count_ = 0;
+};
+
+}  // namespace rsr::linear

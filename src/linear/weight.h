@@ -1,0 +1,21 @@
+// What a Weight holds.
+#pragma once
+
+#include <variant>
+
+#include "linear/rsr_weight.h"
+#include "linear/scales.h"
+#include "linear/t2_weight.h"
+#include "rsr/linear.h"
+
+namespace rsr {
+
+struct Weight::Impl {
+  int64_t rows;
+  int64_t cols;
+  double zero_share;  // zeros among the values, 0 to 1
+  linear::Scales scales;
+  std::variant<linear::T2Weight, linear::RsrWeight> packed;
+};
+
+}  // namespace rsr

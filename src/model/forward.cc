@@ -1,0 +1,194 @@
+#include "model/forward.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "base/check.h"
+#include "model/ops.h"
+
+namespace rsr::model {
+namespace {
+
+// Fewer multiply-adds than this are done before another thread has even started.
+constexpr int64_t kWorkPerThread = 1 << 15;
+
+/// One tile of tokens, all at consecutive positions from `start`.
+class Tile {
+ public:
+  Tile(Context::Impl& context, const Model& model, Sequence& sequence, int64_t batch)
+      : context_(context),
+        model_(model),
+        config_(model.config),
+        sequence_(sequence),
+        s_(sequence.scratch),
+        start_(sequence.length),
+        batch_(batch) {
+    const auto tokens = static_cast<size_t>(batch);
+    s_.hidden.reserve_discard(tokens * static_cast<size_t>(config_.hidden_size));
+    s_.normed.reserve_discard(tokens * static_cast<size_t>(config_.hidden_size));
+    s_.queries.reserve_discard(tokens * static_cast<size_t>(config_.q_dim()));
+    s_.mixed.reserve_discard(tokens * static_cast<size_t>(config_.q_dim()));
+    s_.gate.reserve_discard(tokens * static_cast<size_t>(config_.intermediate_size));
+    s_.up.reserve_discard(tokens * static_cast<size_t>(config_.intermediate_size));
+    s_.cosine.reserve_discard(tokens * half_dim());
+    s_.sine.reserve_discard(tokens * half_dim());
+  }
+
+  void embed(std::span<const int32_t> tokens) {
+    for_tokens(config_.hidden_size, [&](int64_t t) {
+      const int64_t id = tokens[static_cast<size_t>(t)];
+      RSR_CHECK(id >= 0 && id < config_.vocab_size);
+      widen_bf16(model_.embedding.row(id), config_.hidden_size, hidden(t));
+      const size_t at = static_cast<size_t>(t) * half_dim();
+      rope_angles(start_ + t, model_.rope_frequencies, &s_.cosine[at], &s_.sine[at]);
+    });
+  }
+
+  /// hidden += o(norm(attention(rope(q(x)), rope(k(x)), v(x)))), x = norm(hidden)
+  void attention(int64_t layer) {
+    const LayerWeights& w = model_.layers[static_cast<size_t>(layer)];
+    float* keys = sequence_.cache.keys(layer);      // [positions, kv_dim]
+    float* values = sequence_.cache.values(layer);  // [positions, kv_dim]
+    float* new_keys = keys + start_ * config_.kv_dim();
+    normalise(w.input_norm, s_.hidden.data(), s_.normed.data());
+    quantise(s_.normed.data(), config_.hidden_size);
+    multiply(w.at(Projection::q), s_.queries.data());
+    multiply(w.at(Projection::k), new_keys);
+    multiply(w.at(Projection::v), values + start_ * config_.kv_dim());
+    for_tokens(config_.q_dim() + config_.kv_dim(), [&](int64_t t) {
+      const size_t at = static_cast<size_t>(t) * half_dim();
+      const std::span<const float> cosine(&s_.cosine[at], half_dim());
+      const std::span<const float> sine(&s_.sine[at], half_dim());
+      rope(cosine, sine, config_.num_heads, s_.queries.data() + t * config_.q_dim());
+      rope(cosine, sine, config_.num_kv_heads, new_keys + t * config_.kv_dim());
+    });
+    attend_heads(keys, values);
+    normalise(w.attn_sub_norm, s_.mixed.data(), s_.mixed.data());
+    quantise(s_.mixed.data(), config_.q_dim());
+    multiply(w.at(Projection::o), s_.normed.data());
+    add_to_hidden();
+  }
+
+  /// hidden += down(norm(activation(gate(x), up(x)))), x = norm(hidden)
+  void feed_forward(int64_t layer) {
+    const LayerWeights& w = model_.layers[static_cast<size_t>(layer)];
+    const int64_t size = config_.intermediate_size;
+    normalise(w.attention_norm, s_.hidden.data(), s_.normed.data());
+    quantise(s_.normed.data(), config_.hidden_size);
+    multiply(w.at(Projection::gate), s_.gate.data());
+    multiply(w.at(Projection::up), s_.up.data());
+    for_tokens(size, [&](int64_t t) {
+      float* gate = s_.gate.data() + t * size;
+      switch (config_.activation) {
+        case Activation::relu2:
+          relu2_gate(gate, s_.up.data() + t * size, size, gate);
+      }
+    });
+    normalise(w.ffn_sub_norm, s_.gate.data(), s_.gate.data());
+    quantise(s_.gate.data(), size);
+    multiply(w.at(Projection::down), s_.normed.data());
+    add_to_hidden();
+  }
+
+  /// logits[batch - first, vocab] of the tokens from `first` on.
+  void logits(int64_t first, float* out) {
+    normalise(model_.final_norm, s_.hidden.data(), s_.normed.data());
+    linear::multiply_dense(context_, model_.head.view,
+                           s_.normed.data() + first * config_.hidden_size, batch_ - first, out);
+  }
+
+ private:
+  size_t half_dim() const { return static_cast<size_t>(config_.head_dim / 2); }
+  float* hidden(int64_t t) { return s_.hidden.data() + t * config_.hidden_size; }
+
+  /// body(i) for i of [0, count), each some `work` multiply-adds, on all threads that this is
+  /// worth. The pool gets a reference, so that nothing is allocated.
+  template <class Body>
+  void for_each(int64_t count, int64_t work, const Body& body) {
+    const auto part = [&body](base::Range range) {
+      for (int64_t i = range.begin; i < range.end; ++i) body(i);
+    };
+    context_.pool.parallel_for(count, std::cref(part), 1 + kWorkPerThread / work);
+  }
+  template <class Body>
+  void for_tokens(int64_t work, const Body& body) {
+    for_each(batch_, work, body);
+  }
+
+  /// Row by row; a model without this norm has no weights for it, and nothing is done.
+  void normalise(const std::vector<float>& weight, const float* x, float* y) {
+    if (weight.empty()) return;
+    const auto size = static_cast<int64_t>(weight.size());
+    for_tokens(size, [&](int64_t t) {
+      const int64_t at = t * size;
+      rms_norm(x + at, weight, config_.rms_norm_eps, y + at);
+    });
+  }
+
+  void quantise(const float* x, int64_t cols) { s_.quantised.quantize(context_, x, batch_, cols); }
+
+  void multiply(const Weight& weight, float* y) {
+    linear::multiply(context_, weight, s_.quantised, y);
+  }
+
+  void add_to_hidden() {
+    for_tokens(config_.hidden_size, [&](int64_t t) {
+      add(s_.normed.data() + t * config_.hidden_size, config_.hidden_size, hidden(t));
+    });
+  }
+
+  /// Each head of each token; head by head, so that a thread meets the same keys again.
+  void attend_heads(const float* keys, const float* values) {
+    const int64_t queries_per_kv_head = config_.num_heads / config_.num_kv_heads;
+    const int64_t work = 2 * config_.head_dim * (start_ + (batch_ + 1) / 2);
+    for_each(config_.num_heads * batch_, work, [&](int64_t i) {
+      const int64_t head = i / batch_;
+      const int64_t t = i % batch_;
+      const int64_t kv_at = head / queries_per_kv_head * config_.head_dim;
+      const int64_t q_at = t * config_.q_dim() + head * config_.head_dim;
+      attend(s_.queries.data() + q_at,
+             {.keys = keys + kv_at,
+              .values = values + kv_at,
+              .stride = config_.kv_dim(),
+              .positions = start_ + t + 1,
+              .head_dim = config_.head_dim},
+             s_.mixed.data() + q_at);
+    });
+  }
+
+  Context::Impl& context_;
+  const Model& model_;
+  const ModelConfig& config_;
+  Sequence& sequence_;
+  Scratch& s_;
+  int64_t start_;
+  int64_t batch_;
+};
+
+}  // namespace
+
+std::span<const float> forward(Context::Impl& context, const Model& model, Sequence& sequence,
+                               std::span<const int32_t> tokens, LogitsOf which) {
+  const auto count = static_cast<int64_t>(tokens.size());
+  RSR_CHECK_OP(count, >=, 1);
+  RSR_CHECK_OP(count, <=, sequence.cache.positions() - sequence.length);
+  const int64_t rows = which == LogitsOf::none ? 0 : which == LogitsOf::last ? 1 : count;
+  const int64_t vocab = model.config.vocab_size;
+  sequence.scratch.logits.reserve_discard(static_cast<size_t>(rows * vocab));
+  float* out = sequence.scratch.logits.data();  // [rows, vocab]
+  for (int64_t begin = 0; begin < count; begin += kTile) {
+    const int64_t batch = std::min(kTile, count - begin);
+    Tile tile(context, model, sequence, batch);
+    tile.embed(tokens.subspan(static_cast<size_t>(begin), static_cast<size_t>(batch)));
+    for (int64_t layer = 0; layer < model.config.num_layers; ++layer) {
+      tile.attention(layer);
+      tile.feed_forward(layer);
+    }
+    if (which == LogitsOf::all) tile.logits(0, out + begin * vocab);
+    if (which == LogitsOf::last && begin + batch == count) tile.logits(batch - 1, out);
+    sequence.length += batch;
+  }
+  return {out, static_cast<size_t>(rows * vocab)};
+}
+
+}  // namespace rsr::model

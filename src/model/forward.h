@@ -1,0 +1,49 @@
+// The forward pass of a decoder-only transformer: tokens in, logits out.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/aligned.h"
+#include "linear/linear.h"
+#include "model/kv_cache.h"
+#include "model/weights.h"
+
+namespace rsr::model {
+
+/// Tokens that go through the layers together. A longer prompt goes in tiles of this size, which
+/// bounds the memory; beyond a few hundred, larger tiles are no faster.
+inline constexpr int64_t kTile = 512;
+
+/// Buffers of a forward pass; they only grow, so that decoding allocates nothing.
+struct Scratch {
+  base::AlignedArray<float> hidden;   // [tile, hidden], the residual stream
+  base::AlignedArray<float> normed;   // [tile, hidden]
+  base::AlignedArray<float> queries;  // [tile, q_dim]
+  base::AlignedArray<float> mixed;    // [tile, q_dim], what attention gives
+  base::AlignedArray<float> gate;     // [tile, intermediate]
+  base::AlignedArray<float> up;       // [tile, intermediate]
+  base::AlignedArray<float> cosine;   // [tile, head_dim / 2]
+  base::AlignedArray<float> sine;     // [tile, head_dim / 2]
+  base::AlignedArray<float> logits;   // [tokens with logits, vocab]
+  linear::Activations quantised;
+};
+
+/// One sequence of tokens on its way through a model.
+struct Sequence {
+  explicit Sequence(KvCache reserved) : cache(std::move(reserved)) {}
+
+  KvCache cache;
+  int64_t length = 0;  // tokens in the cache; lower it to forget the latest
+  Scratch scratch;
+};
+
+enum class LogitsOf { none, last, all };
+
+/// Appends `tokens` to the sequence: ids below the vocabulary size, no more than the cache has room
+/// for. Gives logits [rows, vocab] of the last token, of all, or none; they are valid until the
+/// next call. The bits do not depend on how tokens are divided into calls, nor on threads.
+std::span<const float> forward(Context::Impl& context, const Model& model, Sequence& sequence,
+                               std::span<const int32_t> tokens, LogitsOf which = LogitsOf::last);
+
+}  // namespace rsr::model

@@ -1,0 +1,54 @@
+// The small operations between the matrix products, on one row (one token, one head) each.
+//
+// Every sum has one fixed order, so a result has the same bits for one token and for many, for any
+// number of threads and on every instruction set: dot products and sums of squares keep 16 partial
+// sums, by index modulo 16, and add them as a tree; compilers turn that into vector code as it is.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace rsr::model {
+
+/// Sum of a[i] * b[i].
+float dot(const float* a, const float* b, int64_t n) noexcept;
+
+/// y = x / sqrt(mean(x^2) + eps) * weight. y may be x.
+void rms_norm(const float* x, std::span<const float> weight, float eps, float* y) noexcept;
+
+/// theta^(-2i / head_dim), [head_dim / 2].
+std::vector<double> rope_frequencies(double theta, int64_t head_dim);
+
+/// Cosine and sine of position * frequency; each [frequencies.size()]. Angles are formed in double:
+/// a float angle at position 4096 is off by 1e-4.
+void rope_angles(int64_t position, std::span<const double> frequencies, float* cosine,
+                 float* sine) noexcept;
+
+/// Turns the pairs (x_i, x_{i + head_dim/2}) of each of `heads` heads; cosine, sine [head_dim / 2].
+void rope(std::span<const float> cosine, std::span<const float> sine, int64_t heads,
+          float* x) noexcept;
+
+/// y = max(gate, 0)^2 * up. y may be gate or up.
+void relu2_gate(const float* gate, const float* up, int64_t n, float* y) noexcept;
+
+/// y += x.
+void add(const float* x, int64_t n, float* y) noexcept;
+
+/// y = x, exactly; x may have any alignment of 2.
+void widen_bf16(const uint16_t* x, int64_t n, float* y) noexcept;
+
+/// One head's keys and values of the positions that a query may see.
+struct HeadCache {
+  const float* keys = nullptr;    // row p at keys + p * stride, [head_dim]
+  const float* values = nullptr;  // likewise
+  int64_t stride = 0;
+  int64_t positions = 0;  // at least 1
+  int64_t head_dim = 0;
+};
+
+/// out[head_dim] = softmax(query . keys / sqrt(head_dim)) . values, in one pass over the positions:
+/// the maximum and the sums are corrected block by block, so no buffer for scores is needed.
+void attend(const float* query, const HeadCache& cache, float* out) noexcept;
+
+}  // namespace rsr::model

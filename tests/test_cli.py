@@ -1,0 +1,287 @@
+"""The command `rsr` as a user meets it: output, exit codes, messages, signals."""
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RSR = Path(os.environ.get("RSR_BUILD", "build/release")).resolve() / "rsr"
+DEMO = ROOT / "models" / "demo"
+PROMPT = "Write the numbers from one to ten in words separated by commas only:"
+
+
+def rsr(*args, **options):
+    """Run the command to its end."""
+    options.setdefault("stdin", subprocess.DEVNULL if "input" not in options else None)
+    command = [str(RSR), *map(str, args)]
+    return subprocess.run(command, capture_output=True, timeout=300, **options)
+
+
+def run_demo(*args, **options):
+    """`rsr run` on the demo model with the usual prompt."""
+    return rsr("run", DEMO, "-p", PROMPT, *args, **options)
+
+
+def edit_json(path, **changes):
+    """Change keys of a JSON file; None removes one."""
+    content = json.loads(path.read_text())
+    content.update(changes)
+    path.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
+
+
+@pytest.fixture(name="copied")
+def copied_model(tmp_path):
+    """A copy of the demo model, to be changed."""
+    return Path(shutil.copytree(DEMO, tmp_path / "model"))
+
+
+@pytest.fixture(name="endless")
+def endless_model(copied):
+    """The demo model without any stop token and with a large context: it never ends by itself."""
+    edit_json(copied / "config.json", eos_token_id=None, max_position_embeddings=100000)
+    edit_json(copied / "generation_config.json", eos_token_id=None)
+    edit_json(copied / "tokenizer_config.json", eos_token=None, chat_template=None)
+    return copied
+
+
+def start(*args, **options):
+    """Start the command without waiting for it."""
+    command = [str(RSR), *map(str, args)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
+
+
+# --- help and wrong usage
+
+
+def test_version():
+    done = rsr("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"rsr 0.")
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["inspect", "--help"]])
+def test_help(args):
+    done = rsr(*args)
+    assert done.returncode == 0
+    assert b"Usage: rsr" in done.stdout
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("args", [[], ["sing"], ["run"], ["run", "x"], ["inspect"], ["run", "x", "-p", "y", "--loud"]])
+def test_wrong_usage(args):
+    done = rsr(*args)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert done.stderr.startswith(b"error: ")
+
+
+@pytest.mark.parametrize(
+    "flag, value",
+    [
+        ("--threads", "-1"),
+        ("--threads", "100000"),
+        ("--threads", "two"),
+        ("--max-tokens", "-5"),
+        ("--max-tokens", "1.5"),
+        ("--temperature", "-0.5"),
+        ("--temperature", "nan"),
+        ("--temperature", "inf"),
+        ("--temperature", "warm"),
+        ("--seed", "-1"),
+        ("--seed", "99999999999999999999999"),
+        ("--context", "-1"),
+    ],
+)
+def test_value_out_of_range_names_the_flag(flag, value):
+    done = run_demo(flag, value)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert done.stderr.startswith(b"error: ")
+    assert flag.encode() in done.stderr
+
+
+# --- run
+
+
+def test_run_prints_the_text_and_one_newline():
+    done = run_demo("--max-tokens", 12)
+    assert done.returncode == 0
+    text = done.stdout.decode()
+    assert text.endswith("\n") and text.strip()
+    prompt, decode = done.stderr.decode().splitlines()
+    assert prompt.startswith("prompt ") and prompt.endswith(" tok/s")
+    assert decode.startswith("decode ")
+    for unit in ("tok/s", "ms per token", "GB/s"):
+        assert unit in decode
+
+
+def test_run_json():
+    plain = run_demo("--max-tokens", 12)
+    done = run_demo("--max-tokens", 12, "--json")
+    assert done.returncode == 0
+    assert done.stderr == b""
+    answer = json.loads(done.stdout)
+    assert answer["text"] + "\n" == plain.stdout.decode()
+    assert answer["finish"] in ("stop", "length")
+    assert 1 <= answer["new_tokens"] <= 12
+    assert answer["decode_steps"] == answer["new_tokens"] - 1
+    assert answer["prompt_tokens"] > 5
+    assert answer["prompt_seconds"] > 0 and answer["decode_seconds"] > 0
+    rate = answer["decode_steps"] / answer["decode_seconds"]
+    assert answer["decode_tokens_per_second"] == pytest.approx(rate)
+    assert answer["gigabytes_per_second"] == pytest.approx(rate * answer["bytes_per_token"] / 1e9)
+
+
+def test_prompt_from_standard_input():
+    piped = rsr("run", DEMO, "-p", "-", "--max-tokens", 8, input=PROMPT.encode())
+    assert piped.returncode == 0
+    assert piped.stdout == run_demo("--max-tokens", 8).stdout
+
+
+def test_raw_prompt_differs_from_chat():
+    counts = [json.loads(run_demo("--max-tokens", 1, "--json", *raw).stdout)["prompt_tokens"] for raw in ([], ["--raw"])]
+    assert counts[1] < counts[0]
+
+
+def test_seed_decides_whatever_the_threads():
+    def sample(seed, threads):
+        options = ["--max-tokens", 40, "--temperature", 1.5, "--seed", seed, "--threads", threads]
+        return run_demo(*options).stdout
+
+    assert sample(1, 1) == sample(1, 3)
+    assert len({sample(seed, 1) for seed in range(4)}) > 1
+
+
+def test_instruction_sets_give_the_same_text():
+    texts = {run_demo("--max-tokens", 40, env={**os.environ, "RSR_FORCE_ISA": "reference"}).stdout, run_demo("--max-tokens", 40).stdout}
+    assert len(texts) == 1
+
+
+# --- failures
+
+
+def assert_fails(done, *parts):
+    """Exit code 1, nothing on standard output, one line that holds all parts."""
+    assert done.returncode == 1
+    assert done.stdout == b""
+    message = done.stderr.decode()
+    assert message.startswith("error: ") and message.count("\n") == 1
+    for part in parts:
+        assert part in message
+
+
+def test_missing_directory():
+    assert_fails(rsr("run", "no/such/model", "-p", "x"), "no/such/model/config.json")
+    assert_fails(rsr("inspect", "no/such/model"), "no/such/model/config.json")
+
+
+def test_missing_weights(copied):
+    (copied / "model.safetensors").unlink()
+    assert_fails(rsr("run", copied, "-p", "x"), str(copied))
+
+
+def test_damaged_weights(copied):
+    path = copied / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    assert_fails(rsr("run", copied, "-p", "x"), "model.safetensors")
+
+
+def test_unknown_architecture(copied):
+    edit_json(copied / "config.json", model_type="mamba")
+    assert_fails(rsr("run", copied, "-p", "x"), "model_type", "mamba")
+
+
+def test_context_is_checked():
+    assert_fails(run_demo("--context", 100000), "--context", "100000", "512")
+    assert_fails(run_demo("--context", 5), "does not fit", "room for 5")
+
+
+def test_prompt_that_is_not_utf8():
+    assert_fails(rsr("run", DEMO, "-p", "-", input=b"\xff\xfe"))
+
+
+def test_unknown_instruction_set():
+    assert_fails(run_demo(env={**os.environ, "RSR_FORCE_ISA": "abacus"}), "abacus")
+
+
+# --- inspect
+
+
+def test_inspect():
+    done = rsr("inspect", DEMO)
+    assert done.returncode == 0
+    text = done.stdout.decode()
+    for part in ("self_attn.q_proj", "mlp.down_proj", "bits/weight", "zeros", "kernel", "matvec_"):
+        assert part in text
+
+
+def test_inspect_json():
+    everything = json.loads(rsr("inspect", DEMO, "--json", "--threads", 1).stdout)
+    config = json.loads((DEMO / "config.json").read_text())
+    assert everything["model"]["layers"] == config["num_hidden_layers"]
+    assert everything["model"]["threads"] == 1
+    matrices = everything["matrices"]
+    assert len(matrices) == 7
+    assert sum(m["bytes"] for m in matrices) == everything["totals"]["ternary_bytes"]
+    weights = sum(m["count"] * m["rows"] * m["cols"] for m in matrices)
+    assert weights == everything["totals"]["ternary_weights"]
+    assert all(0 < m["zero_share"] < 1 and 1 < m["bits_per_weight"] < 4 for m in matrices)
+
+
+# --- signals and pipes
+
+
+def test_interrupt_ends_the_answer(endless):
+    process = start("run", endless, "-p", "one", stdout=subprocess.PIPE)
+    first = process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert (first + rest).endswith(b"\n")
+    assert errors.startswith(b"prompt ") and b"\ndecode " in errors
+
+
+def test_interrupt_with_json(endless):
+    process = start("run", endless, "-p", "one", "--json", stdout=subprocess.PIPE)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=2)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert json.loads(output)["finish"] == "cancelled"
+    assert errors == b""
+
+
+def test_closed_pipe_is_a_quiet_end(endless):
+    process = start("run", endless, "-p", "one", stdout=subprocess.PIPE)
+    process.stdout.read(1)
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr.read() == b""
+
+
+def test_full_disk_is_an_error(endless):
+    with open("/dev/full", "wb") as full:
+        for args in (["run", endless, "-p", "one"], ["inspect", endless], ["--version"]):
+            process = start(*args, stdout=full)
+            _, errors = process.communicate(timeout=60)
+            assert process.returncode == 1
+            assert b"error: standard output: No space left" in errors
+
+
+def test_progress_only_on_a_terminal():
+    ours, theirs = pty.openpty()
+    command = [str(RSR), "run", str(DEMO), "-p", "one", "--max-tokens", "1"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, timeout=60, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 10000)
+    os.close(ours)
+    assert b"loading" in shown and b"\r\x1b[K" in shown
+    assert b"loading" not in done.stdout

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# clang-tidy over every source of the engine, in parallel; usage: run_clang_tidy.sh BUILD [FILE...]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=$1
+shift
+files=("$@")
+[ ${#files[@]} -gt 0 ] || mapfile -t files < <(git ls-files 'src/*.cc' 'examples/*.cc' | grep -v test)
+printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -I{} clang-tidy --quiet -p "$build" {}
