@@ -1,9 +1,9 @@
 // Element types, and the values of float tensors.
-#include <bit>
 #include <cstring>
 #include <sstream>
 
 #include "base/check.h"
+#include "base/float16.h"
 #include "io/header.h"
 #include "io/safetensors.h"
 
@@ -34,24 +34,6 @@ constexpr DTypeInfo kDTypes[] = {
     {"F8_E4M3FNUZ", DType::other, 8},
     {"F8_E5M2FNUZ", DType::other, 8},
 };
-
-float from_f16(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000U) << 16;
-  const uint32_t exponent = (half >> 10) & 0x1FU;
-  const uint32_t mantissa = half & 0x3FFU;
-  if (exponent == 0) {
-    // Zero and subnormal halves: mantissa * 2^-24 is exact in a float.
-    const float magnitude = static_cast<float>(mantissa) * 0x1p-24F;
-    return sign != 0 ? -magnitude : magnitude;
-  }
-  // Infinity and NaN keep an exponent of all ones; all others move to the float's bias.
-  const uint32_t wide = exponent == 31 ? 255 : exponent + 112;
-  return std::bit_cast<float>(sign | wide << 23 | mantissa << 13);
-}
-
-float from_bf16(uint16_t bits) {
-  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
-}
 
 /// Reads through memcpy, as old files give tensors any alignment.
 std::vector<float> widen(std::span<const std::byte> data, float (*convert)(uint16_t)) {
@@ -122,8 +104,8 @@ std::string Tensor::describe() const {
 }
 
 Result<std::vector<float>> to_floats(const Tensor& tensor) {
-  if (tensor.dtype == DType::f16) return widen(tensor.data, from_f16);
-  if (tensor.dtype == DType::bf16) return widen(tensor.data, from_bf16);
+  if (tensor.dtype == DType::f16) return widen(tensor.data, base::from_f16);
+  if (tensor.dtype == DType::bf16) return widen(tensor.data, base::from_bf16);
   if (tensor.dtype != DType::f32) {
     return base::error(ErrorCode::unsupported, "tensor \"", tensor.name, "\" is ",
                        tensor.describe(), ", expected f32, f16 or bf16");

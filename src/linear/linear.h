@@ -43,15 +43,22 @@ class Activations {
 /// y = float(integer product) * inverse_scale * scale.
 void multiply(Context::Impl& context, const Weight& weight, const Activations& x, float* y);
 
-/// y[batch, rows] = W[rows, cols] x[batch, cols] for a dense bf16 matrix (an LM head). Each dot
-/// product is summed in 16 lanes by column modulo 16 and then as a tree, on every instruction set,
-/// so that its bits do not depend on machine, threads or batch.
-struct DenseBf16 {
-  const uint16_t* weight = nullptr;  // any alignment of 2
+/// The same for float activations, not quantised (x[batch, cols], finite): for models of which only
+/// the weights are ternary.
+void multiply(Context::Impl& context, const Weight& weight, const float* x, int64_t batch,
+              float* y);
+
+/// y[batch, rows] = W[rows, cols] x[batch, cols] for a dense 16-bit matrix (an LM head, a dense
+/// model). Each dot product is summed in 16 lanes by column modulo 16 and then as a tree, on every
+/// instruction set, so that its bits do not depend on machine, threads or batch.
+enum class Float16 { bf16, f16 };
+struct Dense {
+  const uint16_t* weight = nullptr;  // bits, any alignment of 2
   int64_t rows = 0;
   int64_t cols = 0;
+  Float16 format = Float16::bf16;
 };
-void multiply_dense(Context::Impl& context, const DenseBf16& dense, const float* x, int64_t batch,
+void multiply_dense(Context::Impl& context, const Dense& dense, const float* x, int64_t batch,
                     float* y);
 
 /// A copy with its own memory: benchmarks rotate over copies to find every weight cold.

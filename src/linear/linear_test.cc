@@ -328,7 +328,7 @@ TEST(Dense, SameBitsForAnyThreadsAndBatch) {
   std::vector<float> x(3 * kCols);
   for (auto& v : w) v = static_cast<uint16_t>(0x3F00 + random() % 256);
   for (auto& v : x) v = static_cast<float>(random() % 1000) * 0.001f - 0.5f;
-  const linear::DenseBf16 dense{w.data(), kRows, kCols};
+  const linear::Dense dense{.weight = w.data(), .rows = kRows, .cols = kCols};
   const Context one = Context::create({.threads = 1}).value();
   const Context four = Context::create({.threads = 4}).value();
   std::vector<float> together(3 * kRows);

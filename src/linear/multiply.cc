@@ -111,19 +111,8 @@ Status multiply(const Context& context, const Weight& weight, std::span<const fl
                 std::span<float> y) {
   RSR_ASSIGN_OR_RETURN(const int64_t batch, check_lengths(weight, x.size(), y.size()));
   RSR_RETURN_IF_ERROR(check_finite(x, weight.cols()));
-  Context::Impl& impl = context.impl();
-  const std::lock_guard lock(impl.mutex);
-  const Weight::Impl& w = weight.impl();
-  std::visit(
-      [&](const auto& packed) {
-        const auto padded = spread(packed.layout(), x.data(), w.cols, batch, impl.x_f32);
-        linear::for_each_sum(
-            impl, packed, w.rows, padded, impl.y_f32,
-            [&](int64_t segment, int64_t token, base::Range rows, const float* sums) {
-              apply_scales(w.scales, segment, rows, 1.0f, sums, y.data() + token * w.rows);
-            });
-      },
-      w.packed);
+  const std::lock_guard lock(context.impl().mutex);
+  linear::multiply(context.impl(), weight, x.data(), batch, y.data());
   return {};
 }
 
@@ -166,10 +155,27 @@ void multiply(Context::Impl& context, const Weight& weight, const Activations& x
       w.packed);
 }
 
-void multiply_dense(Context::Impl& context, const DenseBf16& dense, const float* x, int64_t batch,
+void multiply(Context::Impl& context, const Weight& weight, const float* x, int64_t batch,
+              float* y) {
+  const Weight::Impl& w = weight.impl();
+  std::visit(
+      [&](const auto& packed) {
+        const auto padded = spread(packed.layout(), x, w.cols, batch, context.x_f32);
+        linear::for_each_sum(
+            context, packed, w.rows, padded, context.y_f32,
+            [&](int64_t segment, int64_t token, base::Range rows, const float* sums) {
+              apply_scales(w.scales, segment, rows, 1.0f, sums, y + token * w.rows);
+            });
+      },
+      w.packed);
+}
+
+void multiply_dense(Context::Impl& context, const Dense& dense, const float* x, int64_t batch,
                     float* y) {
-  const kernels::DenseBf16F32 p{dense.weight, dense.cols, x, batch, y, dense.rows};
-  const auto& kernel = kernels::best_kernel(kernels::kDenseBf16F32, context.isa);
+  const kernels::Dense16F32 p{dense.weight, dense.cols, x, batch, y, dense.rows};
+  const bool bf16 = dense.format == Float16::bf16;
+  const auto& kernel = bf16 ? kernels::best_kernel(kernels::kDenseBf16F32, context.isa)
+                            : kernels::best_kernel(kernels::kDenseF16F32, context.isa);
   context.pool.parallel_for(
       dense.rows, [&](base::Range rows) { kernel.function(p, rows.begin, rows.end); },
       linear::kWorthAThread / (dense.cols * batch) + 1);

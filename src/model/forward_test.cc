@@ -260,10 +260,10 @@ TEST(Forward, ShorterSequenceForgets) {
 TEST(Forward, FillsTheCacheToItsEnd) {
   const Loaded loaded{TinyModel()};
   Sequence sequence = loaded.sequence(4);
-  const Ids tokens = random_tokens(5);
-  loaded.run(sequence, std::span(tokens).first(4));
+  Sequence roomy = loaded.sequence();
+  const Ids tokens = random_tokens(4);
+  EXPECT_EQ(loaded.run(sequence, tokens), loaded.run(roomy, tokens));
   EXPECT_EQ(sequence.length, 4);
-  EXPECT_DEATH(loaded.run(sequence, std::span(tokens).last(1)), "broken contract");
 }
 
 }  // namespace

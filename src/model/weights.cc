@@ -155,7 +155,7 @@ Status load_layers(Context::Impl& context, Model* model) {
 }
 
 /// The first row that holds a NaN or an infinity (all exponent bits set), or -1.
-int64_t first_row_not_finite(Context::Impl& context, const linear::DenseBf16& table) {
+int64_t first_row_not_finite(Context::Impl& context, const linear::Dense& table) {
   std::vector<uint8_t> bad(static_cast<size_t>(table.rows));
   context.pool.parallel_for(table.rows, [&](base::Range range) {
     for (int64_t row = range.begin; row < range.end; ++row) {

@@ -39,7 +39,7 @@ struct LayerWeights {
 
 /// A dense bf16 table, in place in the model's file (copied only from an odd address).
 struct DenseTable {
-  linear::DenseBf16 view;
+  linear::Dense view;
   base::AlignedArray<uint16_t> copy;
 
   int64_t bytes() const { return view.rows * view.cols * 2; }

@@ -67,7 +67,8 @@ BITNET_CASES = [
          "AutoBitLinear", tokenizer=True, eos=[298, 299]),
     Case("bitnet_masters", "2B-4T-bf16 layout: BF16 masters, AutoBitLinear online", 1102,
          "masters", BITNET | sizes(40, 64, 4, 1, quantization_config=autobitlinear("online"), vocab_size=96,
-                                   rms_norm_eps=1e-3, rope_theta=None, rope_parameters={"rope_type": "default", "rope_theta": 5e5}),
+                                   rms_norm_eps=1e-3, rope_theta=None,
+                                   rope_parameters={"rope_type": "default", "rope_theta": 5e5}),
          "AutoBitLinear"),
 ]  # fmt: skip
 BITLINEAR_CASES = [

@@ -20,7 +20,19 @@ float tree(__m512 v) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-template <int rows>
+/// 16 bf16 as floats.
+struct Bf16 {
+  static __m512 widen(__m256i bits) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+  }
+};
+
+/// 16 halves as floats.
+struct F16 {
+  static __m512 widen(__m256i bits) { return _mm512_cvtph_ps(bits); }
+};
+
+template <class Format, int rows>
 void dot_rows(const uint16_t* w, const float* x, int64_t cols, float* y) {
   __m512 sums[rows];
   for (int r = 0; r < rows; ++r) sums[r] = _mm512_setzero_ps();
@@ -29,27 +41,37 @@ void dot_rows(const uint16_t* w, const float* x, int64_t cols, float* y) {
     const __m512 v = _mm512_maskz_loadu_ps(lanes, x + c);
     for (int r = 0; r < rows; ++r) {
       const __m256i bits = _mm256_maskz_loadu_epi16(lanes, w + r * cols + c);
-      const __m512 wide = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+      const __m512 wide = Format::widen(bits);
       sums[r] = _mm512_add_ps(sums[r], _mm512_mul_ps(wide, v));
     }
   }
   for (int r = 0; r < rows; ++r) y[r] = tree(sums[r]);
 }
 
-}  // namespace
-
-void dense_bf16_f32_avx512vnni(const DenseBf16F32& p, int64_t row_begin, int64_t row_end) noexcept {
+template <class Format>
+void rows_of(const Dense16F32& p, int64_t row_begin, int64_t row_end) {
   int64_t row = row_begin;
   for (; row + kRows <= row_end; row += kRows) {
     for (int64_t t = 0; t < p.batch; ++t) {
-      dot_rows<kRows>(p.w + row * p.cols, p.x + t * p.cols, p.cols, p.y + t * p.y_stride + row);
+      dot_rows<Format, kRows>(p.w + row * p.cols, p.x + t * p.cols, p.cols,
+                              p.y + t * p.y_stride + row);
     }
   }
   for (; row < row_end; ++row) {
     for (int64_t t = 0; t < p.batch; ++t) {
-      dot_rows<1>(p.w + row * p.cols, p.x + t * p.cols, p.cols, p.y + t * p.y_stride + row);
+      dot_rows<Format, 1>(p.w + row * p.cols, p.x + t * p.cols, p.cols, p.y + t * p.y_stride + row);
     }
   }
+}
+
+}  // namespace
+
+void dense_bf16_f32_avx512vnni(const Dense16F32& p, int64_t row_begin, int64_t row_end) noexcept {
+  rows_of<Bf16>(p, row_begin, row_end);
+}
+
+void dense_f16_f32_avx512vnni(const Dense16F32& p, int64_t row_begin, int64_t row_end) noexcept {
+  rows_of<F16>(p, row_begin, row_end);
 }
 
 }  // namespace rsr::kernels

@@ -8,14 +8,14 @@
 namespace rsr::kernels {
 namespace {
 
-void run(benchmark::State& state, DenseBf16F32Function* function) {
+void run(benchmark::State& state, Dense16F32Function* function) {
   constexpr int64_t kRows = 256;
   constexpr int64_t kCols = 2560;
   const int64_t batch = state.range(0);
   const std::vector<uint16_t> w(kRows * kCols, 0x3F80);
   const std::vector<float> x(batch * kCols, 0.5f);
   std::vector<float> y(batch * kRows);
-  const DenseBf16F32 p{w.data(), kCols, x.data(), batch, y.data(), kRows};
+  const Dense16F32 p{w.data(), kCols, x.data(), batch, y.data(), kRows};
   for (auto _ : state) {
     function(p, 0, kRows);
     benchmark::ClobberMemory();
@@ -25,8 +25,9 @@ void run(benchmark::State& state, DenseBf16F32Function* function) {
       benchmark::Counter(bytes * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-const int kRegistered = [] {
-  for (const auto& kernel : kDenseBf16F32) {
+template <int size>
+void register_list(const Kernel<Dense16F32Function> (&list)[size]) {
+  for (const auto& kernel : list) {
     if (kernel.isa > base::detect_isa()) continue;
     benchmark::RegisterBenchmark(
         kernel.name,
@@ -34,6 +35,11 @@ const int kRegistered = [] {
         ->Arg(1)
         ->Arg(4);
   }
+}
+
+const int kRegistered = [] {
+  register_list(kDenseBf16F32);
+  register_list(kDenseF16F32);
   return 0;
 }();
 

@@ -1,4 +1,4 @@
-// Operation dense: a bf16 matrix times float vectors (an LM head, a dense layer).
+// Operation dense: a bf16 or f16 matrix times float vectors (an LM head, a dense layer).
 //
 //   y[t][r] = sum over c of float(w[r][c]) * x[t][c]
 //
@@ -14,8 +14,8 @@ namespace rsr::kernels {
 
 inline constexpr int kDenseLanes = 16;
 
-struct DenseBf16F32 {
-  const uint16_t* w = nullptr;  // [rows][cols]
+struct Dense16F32 {
+  const uint16_t* w = nullptr;  // [rows][cols], bits of bf16 or f16
   int64_t cols = 0;
   const float* x = nullptr;  // [batch][cols]
   int64_t batch = 0;
@@ -24,10 +24,10 @@ struct DenseBf16F32 {
 };
 
 /// Kernels compute the rows [row_begin, row_end).
-using DenseBf16F32Function = void(const DenseBf16F32& p, int64_t row_begin,
-                                  int64_t row_end) noexcept;
+using Dense16F32Function = void(const Dense16F32& p, int64_t row_begin, int64_t row_end) noexcept;
 
-#define DENSE_BF16_F32(isa) DenseBf16F32Function dense_bf16_f32_##isa;
+#define DENSE_BF16_F32(isa) Dense16F32Function dense_bf16_f32_##isa;
+#define DENSE_F16_F32(isa) Dense16F32Function dense_f16_f32_##isa;
 #include "kernels/dense/kernels.inc"
 
 }  // namespace rsr::kernels

@@ -6,8 +6,13 @@
 
 namespace rsr::kernels {
 
-inline constexpr Kernel<DenseBf16F32Function> kDenseBf16F32[] = {
+inline constexpr Kernel<Dense16F32Function> kDenseBf16F32[] = {
 #define DENSE_BF16_F32(isa) {base::Isa::isa, "dense_bf16_f32_" #isa, dense_bf16_f32_##isa},
+#include "kernels/dense/kernels.inc"
+};
+
+inline constexpr Kernel<Dense16F32Function> kDenseF16F32[] = {
+#define DENSE_F16_F32(isa) {base::Isa::isa, "dense_f16_f32_" #isa, dense_f16_f32_##isa},
 #include "kernels/dense/kernels.inc"
 };
 

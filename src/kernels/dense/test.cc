@@ -1,21 +1,19 @@
 // Every kernel of the list against the written order of additions, bit for bit.
 #include <gtest/gtest.h>
 
-#include <bit>
 #include <cmath>
 #include <random>
 #include <vector>
 
+#include "base/float16.h"
 #include "kernels/dense/list.h"
 
 namespace rsr::kernels {
 namespace {
 
-float widen(uint16_t w) {
-  return std::bit_cast<float>(static_cast<uint32_t>(w) << 16);
-}
-
-TEST(DenseBf16F32, AllInstructionSetsGiveTheBitsOfTheReference) {
+/// Every kernel of a list on random weights: the bits of the reference, near the exact sum.
+template <int size>
+void expect_same_bits(const Kernel<Dense16F32Function> (&list)[size], float (*widen)(uint16_t)) {
   std::mt19937 random(5);
   std::normal_distribution<float> normal;
   for (const int64_t cols : {1, 2, 15, 16, 17, 31, 33, 128, 200}) {
@@ -23,10 +21,14 @@ TEST(DenseBf16F32, AllInstructionSetsGiveTheBitsOfTheReference) {
       constexpr int64_t kBatch = 3;
       std::vector<uint16_t> w(rows * cols);
       std::vector<float> x(kBatch * cols);
-      for (auto& v : w) v = static_cast<uint16_t>(std::bit_cast<uint32_t>(normal(random)) >> 16);
+      // Any bits but those of infinity and NaN, whose exponents are all ones in both formats.
+      for (auto& v : w) {
+        do v = static_cast<uint16_t>(random());
+        while (!std::isfinite(widen(v)) || std::fabs(widen(v)) > 1e4f);
+      }
       for (auto& v : x) v = normal(random);
       std::vector<float> reference;
-      for (const auto& kernel : kDenseBf16F32) {
+      for (const auto& kernel : list) {
         if (kernel.isa > base::detect_isa()) continue;
         std::vector<float> y(kBatch * rows, -7);
         kernel.function({w.data(), cols, x.data(), kBatch, y.data(), rows}, 0, rows);
@@ -51,7 +53,15 @@ TEST(DenseBf16F32, AllInstructionSetsGiveTheBitsOfTheReference) {
   }
 }
 
-TEST(DenseBf16F32, OnlyTheGivenRowsAreWritten) {
+TEST(Dense, Bf16AllInstructionSetsGiveTheBitsOfTheReference) {
+  expect_same_bits(kDenseBf16F32, base::from_bf16);
+}
+
+TEST(Dense, F16AllInstructionSetsGiveTheBitsOfTheReference) {
+  expect_same_bits(kDenseF16F32, base::from_f16);
+}
+
+TEST(Dense, OnlyTheGivenRowsAreWritten) {
   const std::vector<uint16_t> w(10 * 4, 0x3F80);  // ones
   const std::vector<float> x = {1, 2, 3, 4};
   for (const auto& kernel : kDenseBf16F32) {
