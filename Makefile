@@ -26,7 +26,7 @@ test-cpp: build
 	ctest --preset $(PRESET) -j $(JOBS)
 
 test-python: build
-	RSR_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests tools
+	RSR_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests
 
 bench: build ## matrix products of this machine, checked first, then timed
 	$(RSR) bench matvec --rows 4096 --cols 14336

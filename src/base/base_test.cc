@@ -87,8 +87,9 @@ TEST(ThreadPool, PartsCoverTheWholeInOrder) {
 
 TEST(Cpu, NamesAndForcing) {
   for (const Isa isa : kAllIsas) EXPECT_EQ(*isa_from_name(isa_name(isa)), isa);
-  EXPECT_EQ(choose_isa("mmx").status().message(),
-            "isa: unknown instruction set \"mmx\"; known are: reference, avx2, avx512vnni");
+  const std::string unknown = choose_isa("mmx").status().message();
+  EXPECT_EQ(unknown.find("isa: unknown instruction set \"mmx\"; known are: reference, "), 0U);
+  EXPECT_NE(unknown.find(isa_name(detect_isa())), std::string::npos);
   EXPECT_EQ(*choose_isa("reference"), Isa::reference);
   ASSERT_EQ(setenv("RSR_FORCE_ISA", "reference", 1), 0);
   EXPECT_EQ(*choose_isa(""), Isa::reference);

@@ -11,7 +11,6 @@
 #include "base/cpu.h"
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "linear/linear.h"
 #include "model/kv_cache.h"
 #include "model/weights.h"
 
@@ -29,6 +28,7 @@ struct InspectOptions {
 /// The matrices of one kind, over all layers.
 struct Row {
   std::string name;
+  bool dense = false;
   int64_t count = 0;
   int64_t rows = 0;
   int64_t cols = 0;
@@ -42,21 +42,26 @@ struct Row {
   }
 };
 
-Row row_of(const Context::Impl& context, const model::Model& model, model::Projection kind) {
-  const Weight& first = model.layers.front().at(kind);
-  Row row = {.name = model::projection_name(kind),
-             .rows = first.rows(),
-             .cols = first.cols(),
-             .kernel = linear::explain_kernel(context, first)};
+/// The ternary or the dense matrices of one kind; count 0 when the model has none.
+Row row_of(const Context::Impl& context, const model::Model& model, model::Projection kind,
+           bool dense) {
+  Row row;
+  row.name = model::projection_name(kind);
+  row.dense = dense;
   for (const model::LayerWeights& layer : model.layers) {
-    const Weight& weight = layer.at(kind);
+    const model::Linear& linear = layer.at(kind);
+    if (linear.is_dense() != dense) continue;
     ++row.count;
-    row.bytes += weight.nbytes();
-    row.zero_share += linear::zero_share(weight);
-    const std::string kernel = linear::explain_kernel(context, weight);
-    if (row.kernel.find(kernel) == std::string::npos) row.kernel += "; " + kernel;
+    row.rows = linear.rows();
+    row.cols = linear.cols();
+    row.bytes += linear.bytes();
+    row.zero_share += linear.zero_share();
+    const std::string kernel = linear.explain_kernel(context);
+    if (row.kernel.find(kernel) == std::string::npos) {
+      row.kernel += (row.kernel.empty() ? "" : "; ") + kernel;
+    }
   }
-  row.zero_share /= static_cast<double>(row.count);
+  if (row.count > 0) row.zero_share /= static_cast<double>(row.count);
   return row;
 }
 
@@ -64,17 +69,24 @@ Row row_of(const Context::Impl& context, const model::Model& model, model::Proje
 Json totals(const model::Model& model, const std::vector<Row>& rows) {
   int64_t bytes = 0;
   int64_t weights = 0;
+  int64_t dense_bytes = 0;
   double zeros = 0;
   for (const Row& row : rows) {
+    if (row.dense) {
+      dense_bytes += row.bytes;
+      continue;
+    }
     bytes += row.bytes;
     weights += row.weights();
     zeros += row.zero_share * static_cast<double>(row.weights());
   }
   const model::ModelConfig& c = model.config;
+  const auto count = static_cast<double>(std::max<int64_t>(weights, 1));
   return {{"ternary_weights", weights},
           {"ternary_bytes", bytes},
-          {"bits_per_weight", 8.0 * static_cast<double>(bytes) / static_cast<double>(weights)},
-          {"zero_share", zeros / static_cast<double>(weights)},
+          {"bits_per_weight", 8.0 * static_cast<double>(bytes) / count},
+          {"zero_share", zeros / count},
+          {"dense_bytes", dense_bytes},
           {"embedding_bytes", model.embedding.bytes()},
           {"head_bytes", model.head.bytes()},
           {"bytes_per_token", model.weight_bytes()},
@@ -91,7 +103,7 @@ Json facts(const Context& context, const model::ModelConfig& c) {
           {"head_dim", c.head_dim},
           {"vocab_size", c.vocab_size},
           {"context_length", c.max_positions},
-          {"rope_theta", c.rope_theta},
+          {"rope_theta", c.rope.theta},
           {"tied_head", c.tied_head},
           {"cpu", base::cpu_name()},
           {"isa", context.isa()},
@@ -102,6 +114,7 @@ Json to_json(const std::vector<Row>& rows) {
   Json list = Json::array();
   for (const Row& row : rows) {
     list.push_back({{"name", row.name},
+                    {"kind", row.dense ? "dense" : "ternary"},
                     {"count", row.count},
                     {"rows", row.rows},
                     {"cols", row.cols},
@@ -146,12 +159,13 @@ std::string table(const std::vector<std::vector<std::string>>& lines) {
 
 std::string matrices_text(const std::vector<Row>& rows) {
   std::vector<std::vector<std::string>> lines = {
-      {"matrix", "count", "rows x cols", "bits/weight", "zeros", "bytes", "kernel"}};
+      {"matrix", "kind", "count", "rows x cols", "bits/weight", "zeros", "bytes", "kernel"}};
   for (const Row& row : rows) {
-    lines.push_back({row.name, std::to_string(row.count),
+    lines.push_back({row.name, row.dense ? "dense" : "ternary", std::to_string(row.count),
                      std::to_string(row.rows) + " x " + std::to_string(row.cols),
-                     fixed(row.bits_per_weight(), 2), fixed(100 * row.zero_share, 1) + "%",
-                     grouped(row.bytes), row.kernel});
+                     fixed(row.bits_per_weight(), 2),
+                     row.dense ? "" : fixed(100 * row.zero_share, 1) + "%", grouped(row.bytes),
+                     row.kernel});
   }
   return table(lines);
 }
@@ -172,8 +186,8 @@ std::string totals_text(const Json& sums) {
   std::ostringstream out;
   out << bytes("ternary_weights") << " ternary weights in " << bytes("ternary_bytes") << " bytes ("
       << fixed(sums["bits_per_weight"].get<double>(), 2) << " bits each, "
-      << fixed(100 * sums["zero_share"].get<double>(), 1) << "% zeros); embedding "
-      << bytes("embedding_bytes") << " bytes\n"
+      << fixed(100 * sums["zero_share"].get<double>(), 1) << "% zeros); dense "
+      << bytes("dense_bytes") << " bytes; embedding " << bytes("embedding_bytes") << " bytes\n"
       << "a token reads " << bytes("bytes_per_token") << " bytes of weights and "
       << bytes("kv_cache_bytes_per_token") << " per token of context\n";
   return out.str();
@@ -185,8 +199,12 @@ int inspect(const InspectOptions& options) {
   const Result<model::Model> model = model::load_model(context->impl(), options.directory);
   if (!model.ok()) return fail(model.status());
   std::vector<Row> rows;
+  rows.reserve(model::kProjections.size());
   for (const model::Projection kind : model::kProjections) {
-    rows.push_back(row_of(context->impl(), *model, kind));
+    for (const bool dense : {false, true}) {
+      const Row row = row_of(context->impl(), *model, kind, dense);
+      if (row.count > 0) rows.push_back(row);
+    }
   }
   const Json sums = totals(*model, rows);
   Output output;

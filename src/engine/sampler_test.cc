@@ -27,6 +27,7 @@ TEST(Sampler, RefusesNanAndInfinity) {
 std::vector<int32_t> draws(float temperature, uint64_t seed, int count) {
   Sampler sampler(temperature, seed);
   std::vector<int32_t> ids;
+  ids.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
     ids.push_back(sampler.sample(std::vector<float>{0, 1, -INFINITY, 2}).value());
   }

@@ -90,9 +90,11 @@ const char* dtype_name(DType dtype) {
 }
 
 int64_t Tensor::elements() const {
-  int64_t count = 1;
-  for (const int64_t extent : shape) count *= extent;
-  return count;
+  // Unsigned: the product is checked when the file is opened, but not its parts, of which one may
+  // overflow before a later extent is 0.
+  uint64_t count = 1;
+  for (const int64_t extent : shape) count *= static_cast<uint64_t>(extent);
+  return static_cast<int64_t>(count);
 }
 
 std::string Tensor::describe() const {

@@ -14,8 +14,8 @@ using linear::RsrWeight;
 using linear::Scales;
 using linear::T2Weight;
 
-/// The product that `automatic` means: on one vector the 2-bit codes beat RSR's index on every
-/// shape measured (docs/benchmarks.md), since they are a quarter of its bytes.
+/// The product that `automatic` means: on one vector the 2-bit codes beat RSR's index, since they
+/// are fewer bytes, read in order (docs/negative_results.md).
 constexpr Algorithm kAutomatic = Algorithm::multiply_add;
 
 double count_zero_share(const matrix::RowReader& values, int64_t rows, int64_t cols) {

@@ -1,7 +1,5 @@
 #include "model/config.h"
 
-#include <cmath>
-
 #include "base/check.h"
 
 namespace rsr::model {
@@ -24,6 +22,18 @@ Status refuse(const char* key, const std::string& value, const std::string& supp
   return error(ErrorCode::unsupported, "\"", key, "\": ", value, " is not supported (", supported,
                ")");
 }
+
+/// What a model_type fixes by itself; all else stands in the file.
+struct Family {
+  const char* model_type;
+  bool has_sub_norms;
+  /// A file without quantization_config lost it: its floats would be masters read as weights.
+  bool needs_quantization;
+};
+constexpr Family kFamilies[] = {
+    {.model_type = "bitnet", .has_sub_norms = true, .needs_quantization = true},
+    {.model_type = "llama", .has_sub_norms = false, .needs_quantization = false},
+};
 
 /// A required integer of 1 to `max`.
 Result<int64_t> size_of(const Json& json, const char* key, int64_t max) {
@@ -77,38 +87,6 @@ Status read_head_dim(const Json& json, ModelConfig* config) {
   return {};
 }
 
-/// The type that a rope object names, under its new or its old key.
-Result<std::string> rope_type(const Json& rope) {
-  RSR_ASSIGN_OR_RETURN(const std::string old_name, base::json_string(rope, "type", "default"));
-  return base::json_string(rope, "rope_type", old_name);
-}
-
-/// rope_theta stands at the top, or in rope_parameters (transformers 5), or in both alike.
-Status read_rope(const Json& json, ModelConfig* config) {
-  RSR_ASSIGN_OR_RETURN(double theta, base::json_number(json, "rope_theta", 0));
-  for (const char* key : {"rope_scaling", "rope_parameters"}) {
-    const Json* rope = base::json_find(json, key);
-    if (rope == nullptr) continue;
-    if (!rope->is_object()) return error(ErrorCode::corrupt_data, "\"", key, "\" is no object");
-    RSR_ASSIGN_OR_RETURN(const std::string type, rope_type(*rope));
-    if (type != "default") return refuse(key, "type \"" + type + "\"", "only \"default\"");
-    RSR_ASSIGN_OR_RETURN(const double nested, base::json_number(*rope, "rope_theta", theta));
-    if (theta != 0 && nested != theta) {
-      return error(ErrorCode::corrupt_data, "\"rope_theta\" is ", theta, ", and ", nested, " in \"",
-                   key, "\"");
-    }
-    theta = nested;
-    RSR_ASSIGN_OR_RETURN(const double part, base::json_number(*rope, "partial_rotary_factor", 1));
-    if (part != 1) return refuse("partial_rotary_factor", std::to_string(part), "only 1");
-  }
-  if (!(theta >= 1 && theta <= 1e12)) {
-    return error(ErrorCode::corrupt_data, "\"rope_theta\" is ", theta, ", must be 1 to 1e12");
-  }
-  config->rope_theta = theta;
-  RSR_ASSIGN_OR_RETURN(const double part, base::json_number(json, "partial_rotary_factor", 1));
-  return part == 1 ? Status() : refuse("partial_rotary_factor", std::to_string(part), "only 1");
-}
-
 Status read_norm_eps(const Json& json, ModelConfig* config) {
   RSR_ASSIGN_OR_RETURN(const double eps, base::json_number(json, "rms_norm_eps", 0));
   if (!(eps >= 1e-12 && eps <= 1)) {
@@ -120,36 +98,31 @@ Status read_norm_eps(const Json& json, ModelConfig* config) {
 
 Status read_activation(const Json& json, ModelConfig* config) {
   RSR_ASSIGN_OR_RETURN(const std::string name, base::json_require_string(json, "hidden_act"));
-  if (name != "relu2") return refuse("hidden_act", "\"" + name + "\"", "only \"relu2\"");
-  config->activation = Activation::relu2;
+  if (name == "relu2") {
+    config->activation = Activation::relu2;
+  } else if (name == "silu") {
+    config->activation = Activation::silu;
+  } else {
+    return refuse("hidden_act", "\"" + name + "\"", R"(only "relu2" or "silu")");
+  }
   return {};
 }
 
-Status read_quantization(const Json& json, ModelConfig* config) {
-  const Json* quantization = base::json_find(json, "quantization_config");
-  if (quantization == nullptr) {
-    return error(ErrorCode::unsupported,
-                 "\"quantization_config\" is missing: only models with packed ternary weights are "
-                 "supported");
+Status read_family(const Json& json, ModelConfig* config) {
+  RSR_ASSIGN_OR_RETURN(config->model_type, base::json_require_string(json, "model_type"));
+  std::string known;
+  for (const Family& family : kFamilies) {
+    known += std::string(known.empty() ? "" : ", ") + "\"" + family.model_type + "\"";
+    if (config->model_type != family.model_type) continue;
+    config->has_sub_norms = family.has_sub_norms;
+    if (family.needs_quantization && base::json_find(json, "quantization_config") == nullptr) {
+      return error(ErrorCode::unsupported,
+                   "\"quantization_config\" is missing: nothing says how the weights of a \"",
+                   family.model_type, "\" model are to be read");
+    }
+    return {};
   }
-  if (!quantization->is_object()) {
-    return error(ErrorCode::corrupt_data, "\"quantization_config\" is no object");
-  }
-  const Json& object = *quantization;
-  RSR_ASSIGN_OR_RETURN(const std::string method, base::json_require_string(object, "quant_method"));
-  if (method != "bitnet") return refuse("quant_method", "\"" + method + "\"", "only \"bitnet\"");
-  RSR_ASSIGN_OR_RETURN(const std::string mode,
-                       base::json_string(object, "quantization_mode", "offline"));
-  if (mode != "offline") {
-    return refuse("quantization_mode", "\"" + mode + "\"", "only \"offline\"");
-  }
-  RSR_ASSIGN_OR_RETURN(const std::string linear,
-                       base::json_string(object, "linear_class", "bitlinear"));
-  if (linear != "bitlinear" && linear != "autobitlinear") {
-    return refuse("linear_class", "\"" + linear + "\"", "\"bitlinear\" or \"autobitlinear\"");
-  }
-  config->scale_rule = linear == "bitlinear" ? ScaleRule::divide : ScaleRule::multiply;
-  return require_off(object, "use_rms_norm");
+  return refuse("model_type", "\"" + config->model_type + "\"", "only " + known);
 }
 
 Status read_tokens(const Json& json, ModelConfig* config) {
@@ -177,21 +150,17 @@ Result<std::vector<int32_t>> read_token_ids(const Json& json, const char* key) {
 Result<ModelConfig> parse_config(const Json& json) {
   if (!json.is_object()) return error(ErrorCode::corrupt_data, "not a JSON object");
   ModelConfig config;
-  RSR_ASSIGN_OR_RETURN(config.model_type, base::json_require_string(json, "model_type"));
-  if (config.model_type != "bitnet") {
-    return refuse("model_type", "\"" + config.model_type + "\"", "only \"bitnet\"");
-  }
-  config.has_sub_norms = true;
+  RSR_RETURN_IF_ERROR(read_family(json, &config));
   RSR_RETURN_IF_ERROR(read_sizes(json, &config));
   RSR_RETURN_IF_ERROR(read_head_dim(json, &config));
   RSR_RETURN_IF_ERROR(read_norm_eps(json, &config));
-  RSR_RETURN_IF_ERROR(read_rope(json, &config));
+  RSR_ASSIGN_OR_RETURN(config.rope, read_rope(json));
   RSR_RETURN_IF_ERROR(read_activation(json, &config));
-  RSR_RETURN_IF_ERROR(read_quantization(json, &config));
+  RSR_ASSIGN_OR_RETURN(config.quantization, read_quantization(json));
   RSR_RETURN_IF_ERROR(read_tokens(json, &config));
   RSR_RETURN_IF_ERROR(require_off(json, "attention_bias"));
   RSR_RETURN_IF_ERROR(require_off(json, "mlp_bias"));
-  // transformers leaves a key out when it has its class default, which is false for BitNet.
+  // transformers leaves a key out when it has its class default, which is false for both families.
   RSR_ASSIGN_OR_RETURN(config.tied_head, base::json_bool(json, "tie_word_embeddings", false));
   return config;
 }

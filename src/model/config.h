@@ -9,19 +9,16 @@
 #include <vector>
 
 #include "base/json.h"
+#include "model/quantization.h"
+#include "model/rope.h"
 #include "rsr/status.h"
 
 namespace rsr::model {
 
 /// What the feed-forward block does with gate and up.
 enum class Activation {
-  relu2  ///< max(gate, 0)^2 * up
-};
-
-/// How the stored weight_scale becomes the factor of a ternary matrix.
-enum class ScaleRule {
-  multiply,  ///< AutoBitLinear: the stored number is the factor
-  divide     ///< BitLinear: the stored number is one over the factor
+  relu2,  ///< max(gate, 0)^2 * up
+  silu    ///< gate / (1 + exp(-gate)) * up
 };
 
 struct ModelConfig {
@@ -35,9 +32,9 @@ struct ModelConfig {
   int64_t head_dim = 0;
   int64_t max_positions = 0;
   float rms_norm_eps = 0;
-  double rope_theta = 0;
+  Rope rope;
   Activation activation = Activation::relu2;
-  ScaleRule scale_rule = ScaleRule::multiply;
+  Quantization quantization;
   /// An RMSNorm before o_proj and one before down_proj.
   bool has_sub_norms = false;
   /// The head is the embedding table.

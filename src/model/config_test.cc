@@ -26,9 +26,12 @@ TEST(Config, ReadsEveryField) {
   EXPECT_EQ(config.q_dim(), 64);
   EXPECT_EQ(config.kv_dim(), 32);
   EXPECT_EQ(config.max_positions, 1200);
-  EXPECT_EQ(config.rope_theta, 10000.0);
+  EXPECT_EQ(config.rope.theta, 10000.0);
   EXPECT_FLOAT_EQ(config.rms_norm_eps, 1e-5f);
-  EXPECT_EQ(config.scale_rule, ScaleRule::multiply);
+  EXPECT_EQ(config.quantization.scale_rule, ScaleRule::multiply);
+  EXPECT_EQ(config.quantization.float_weights, FloatWeights::refused);
+  EXPECT_FALSE(config.quantization.linear_norms);
+  EXPECT_EQ(config.activation, Activation::relu2);
   EXPECT_TRUE(config.has_sub_norms);
   EXPECT_TRUE(config.tied_head);
   EXPECT_EQ(config.bos_token_id, 1);
@@ -46,7 +49,7 @@ TEST(Config, FillsInWhatTheFormatLeavesOpen) {
   EXPECT_EQ(config.head_dim, 16);
   EXPECT_EQ(config.num_kv_heads, 4);
   EXPECT_FALSE(config.tied_head);
-  EXPECT_EQ(config.scale_rule, ScaleRule::divide);
+  EXPECT_EQ(config.quantization.scale_rule, ScaleRule::divide);
   EXPECT_EQ(config.eos_token_ids, (std::vector<int32_t>{2, 3}));
 }
 
@@ -54,9 +57,55 @@ TEST(Config, FindsRopeThetaInRopeParameters) {
   Json json = good();
   json.erase("rope_theta");
   json["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 500000.0}};
-  EXPECT_EQ(parse_config(json)->rope_theta, 500000.0);
+  EXPECT_EQ(parse_config(json)->rope.theta, 500000.0);
   json["rope_theta"] = 10000.0;
   EXPECT_FALSE(parse_config(json).ok());
+}
+
+TEST(Config, Llama) {
+  Json json = good();
+  json["model_type"] = "llama";
+  json["hidden_act"] = "silu";
+  json.erase("quantization_config");
+  ModelConfig config = parse_config(json).value();
+  EXPECT_EQ(config.activation, Activation::silu);
+  EXPECT_FALSE(config.has_sub_norms);
+  EXPECT_EQ(config.quantization.float_weights, FloatWeights::as_stored);
+  EXPECT_FALSE(config.quantization.scale_rule.has_value());
+  json["is_bitnet_config"] = true;
+  EXPECT_EQ(parse_config(json)->quantization.scale_rule, ScaleRule::divide);
+  json["quantization_config"] = {{"quant_method", "bitnet"}, {"modules_to_not_convert", nullptr}};
+  config = parse_config(json).value();
+  EXPECT_EQ(config.quantization.scale_rule, ScaleRule::divide);
+  EXPECT_EQ(config.quantization.float_weights, FloatWeights::refused);
+}
+
+/// The patched quantization_config of a good model, as it is understood.
+Quantization quantization(const Json& patch) {
+  Json json = good();
+  json["quantization_config"].merge_patch(patch);
+  return parse_config(json).value().quantization;
+}
+
+TEST(Config, Quantization) {
+  EXPECT_EQ(quantization({{"quantization_mode", "online"}}).float_weights, FloatWeights::masters);
+  EXPECT_EQ(
+      quantization({{"quantization_mode", "online"}, {"linear_class", "bitlinear"}}).float_weights,
+      FloatWeights::refused);
+  EXPECT_EQ(quantization({{"use_rms_norm", true}}).linear_norm_eps, 1e-6f);
+  const Quantization norms = quantization({{"use_rms_norm", true}, {"rms_norm_eps", 1e-3}});
+  EXPECT_TRUE(norms.linear_norms);
+  EXPECT_EQ(norms.linear_norm_eps, 1e-3f);
+}
+
+TEST(Config, ModulesThatStayAsTheyAre) {
+  const Json names = {"lm_head", "down_proj", "model.layers.1"};
+  const Quantization some = quantization({{"modules_to_not_convert", names}});
+  EXPECT_TRUE(some.keeps("lm_head"));
+  EXPECT_TRUE(some.keeps("model.layers.0.mlp.down_proj"));
+  EXPECT_TRUE(some.keeps("model.layers.1.mlp.up_proj"));
+  EXPECT_FALSE(some.keeps("model.layers.10.mlp.up_proj"));
+  EXPECT_FALSE(some.keeps("model.layers.0.self_attn.q_proj"));
 }
 
 struct Refusal {
@@ -80,18 +129,21 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Refusal{{{"model_type", "gpt2"}}, R"("model_type": "gpt2" is not supported)"},
         Refusal{{{"model_type", nullptr}}, R"("model_type" is missing)"},
-        Refusal{{{"hidden_act", "silu"}}, R"("hidden_act": "silu" is not supported)"},
+        Refusal{{{"hidden_act", "gelu"}}, R"("hidden_act": "gelu" is not supported)"},
         Refusal{{{"attention_bias", true}}, R"("attention_bias": true)"},
-        Refusal{{{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}}, R"(type "linear")"},
+        Refusal{{{"mlp_bias", true}}, R"("mlp_bias": true)"},
+        Refusal{{{"rope_scaling", {{"type", "dynamic"}, {"factor", 2}}}}, R"(type "dynamic")"},
         Refusal{{{"rope_parameters", {{"rope_type", "yarn"}}}}, R"(type "yarn")"},
         Refusal{{{"partial_rotary_factor", 0.5}}, "partial_rotary_factor"},
         Refusal{{{"rope_theta", nullptr}}, R"("rope_theta" is 0)"},
         Refusal{{{"rope_theta", "big"}}, R"("rope_theta" must be a number)"},
         Refusal{{{"quantization_config", nullptr}}, R"("quantization_config" is missing)"},
         Refusal{{{"quantization_config", {{"quant_method", "gptq"}}}}, R"("gptq")"},
-        Refusal{{{"quantization_config", {{"quantization_mode", "online"}}}}, R"("online")"},
+        Refusal{{{"quantization_config", {{"quantization_mode", "later"}}}}, R"("later")"},
         Refusal{{{"quantization_config", {{"linear_class", "other"}}}}, R"("other")"},
-        Refusal{{{"quantization_config", {{"use_rms_norm", true}}}}, R"("use_rms_norm": true)"},
+        Refusal{{{"quantization_config", {{"rms_norm_eps", 2}}}}, R"("rms_norm_eps" of)"},
+        Refusal{{{"quantization_config", {{"modules_to_not_convert", "all"}}}}, "is no list"},
+        Refusal{{{"quantization_config", {{"modules_to_not_convert", {1}}}}}, "1 is no name"},
         Refusal{{{"hidden_size", 0}}, R"("hidden_size" is 0)"},
         Refusal{{{"hidden_size", -64}}, R"("hidden_size" is -64)"},
         Refusal{{{"hidden_size", 64.5}}, R"("hidden_size" must be an integer)"},

@@ -9,9 +9,6 @@
 namespace rsr::model {
 namespace {
 
-// Fewer multiply-adds than this are done before another thread has even started.
-constexpr int64_t kWorkPerThread = 1 << 15;
-
 /// One tile of tokens, all at consecutive positions from `start`.
 class Tile {
  public:
@@ -38,7 +35,7 @@ class Tile {
     for_tokens(config_.hidden_size, [&](int64_t t) {
       const int64_t id = tokens[static_cast<size_t>(t)];
       RSR_CHECK(id >= 0 && id < config_.vocab_size);
-      widen_bf16(model_.embedding.row(id), config_.hidden_size, hidden(t));
+      model_.embedding.read_row(id, hidden(t));
       const size_t at = static_cast<size_t>(t) * half_dim();
       rope_angles(start_ + t, model_.rope_frequencies, &s_.cosine[at], &s_.sine[at]);
     });
@@ -51,7 +48,7 @@ class Tile {
     float* values = sequence_.cache.values(layer);  // [positions, kv_dim]
     float* new_keys = keys + start_ * config_.kv_dim();
     normalise(w.input_norm, s_.hidden.data(), s_.normed.data());
-    quantise(s_.normed.data(), config_.hidden_size);
+    s_.input.set(s_.normed.data(), batch_, config_.hidden_size);
     multiply(w.at(Projection::q), s_.queries.data());
     multiply(w.at(Projection::k), new_keys);
     multiply(w.at(Projection::v), values + start_ * config_.kv_dim());
@@ -59,12 +56,12 @@ class Tile {
       const size_t at = static_cast<size_t>(t) * half_dim();
       const std::span<const float> cosine(&s_.cosine[at], half_dim());
       const std::span<const float> sine(&s_.sine[at], half_dim());
-      rope(cosine, sine, config_.num_heads, s_.queries.data() + t * config_.q_dim());
-      rope(cosine, sine, config_.num_kv_heads, new_keys + t * config_.kv_dim());
+      rotate(cosine, sine, config_.num_heads, s_.queries.data() + t * config_.q_dim());
+      rotate(cosine, sine, config_.num_kv_heads, new_keys + t * config_.kv_dim());
     });
     attend_heads(keys, values);
     normalise(w.attn_sub_norm, s_.mixed.data(), s_.mixed.data());
-    quantise(s_.mixed.data(), config_.q_dim());
+    s_.input.set(s_.mixed.data(), batch_, config_.q_dim());
     multiply(w.at(Projection::o), s_.normed.data());
     add_to_hidden();
   }
@@ -74,18 +71,21 @@ class Tile {
     const LayerWeights& w = model_.layers[static_cast<size_t>(layer)];
     const int64_t size = config_.intermediate_size;
     normalise(w.attention_norm, s_.hidden.data(), s_.normed.data());
-    quantise(s_.normed.data(), config_.hidden_size);
+    s_.input.set(s_.normed.data(), batch_, config_.hidden_size);
     multiply(w.at(Projection::gate), s_.gate.data());
     multiply(w.at(Projection::up), s_.up.data());
     for_tokens(size, [&](int64_t t) {
       float* gate = s_.gate.data() + t * size;
+      const float* up = s_.up.data() + t * size;
       switch (config_.activation) {
         case Activation::relu2:
-          relu2_gate(gate, s_.up.data() + t * size, size, gate);
+          return relu2_gate(gate, up, size, gate);
+        case Activation::silu:
+          return silu_gate(gate, up, size, gate);
       }
     });
     normalise(w.ffn_sub_norm, s_.gate.data(), s_.gate.data());
-    quantise(s_.gate.data(), size);
+    s_.input.set(s_.gate.data(), batch_, size);
     multiply(w.at(Projection::down), s_.normed.data());
     add_to_hidden();
   }
@@ -125,11 +125,7 @@ class Tile {
     });
   }
 
-  void quantise(const float* x, int64_t cols) { s_.quantised.quantize(context_, x, batch_, cols); }
-
-  void multiply(const Weight& weight, float* y) {
-    linear::multiply(context_, weight, s_.quantised, y);
-  }
+  void multiply(const Linear& linear, float* y) { s_.input.multiply(context_, linear, y); }
 
   void add_to_hidden() {
     for_tokens(config_.hidden_size, [&](int64_t t) {

@@ -5,8 +5,9 @@
 #include <span>
 
 #include "base/aligned.h"
-#include "linear/linear.h"
+#include "linear/context.h"
 #include "model/kv_cache.h"
+#include "model/linear_layer.h"
 #include "model/weights.h"
 
 namespace rsr::model {
@@ -26,7 +27,7 @@ struct Scratch {
   base::AlignedArray<float> cosine;   // [tile, head_dim / 2]
   base::AlignedArray<float> sine;     // [tile, head_dim / 2]
   base::AlignedArray<float> logits;   // [tokens with logits, vocab]
-  linear::Activations quantised;
+  LinearInput input;
 };
 
 /// One sequence of tokens on its way through a model.

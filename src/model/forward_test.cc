@@ -240,7 +240,7 @@ TEST(Forward, TilesDoNotChangeBits) {
   Sequence parts = loaded.sequence();
   EXPECT_TRUE(loaded.run(parts, all.first(700), LogitsOf::none).empty());
   const auto rest = loaded.run(parts, all.subspan(700), LogitsOf::all);
-  EXPECT_TRUE(std::equal(rest.begin(), rest.end(), expected.begin() + 700 * 48));
+  EXPECT_TRUE(std::equal(rest.begin(), rest.end(), expected.begin() + ptrdiff_t{700} * 48));
   Sequence last = loaded.sequence();
   const auto logits = loaded.run(last, all);
   EXPECT_TRUE(std::equal(logits.begin(), logits.end(), expected.end() - 48));

@@ -1,7 +1,6 @@
 #include "model/ops.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -39,36 +38,6 @@ void rms_norm(const float* x, std::span<const float> weight, float eps, float* y
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] * scale * weight[static_cast<size_t>(i)];
 }
 
-std::vector<double> rope_frequencies(double theta, int64_t head_dim) {
-  std::vector<double> frequencies(static_cast<size_t>(head_dim / 2));
-  for (size_t i = 0; i < frequencies.size(); ++i) {
-    frequencies[i] = std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(head_dim));
-  }
-  return frequencies;
-}
-
-void rope_angles(int64_t position, std::span<const double> frequencies, float* cosine,
-                 float* sine) noexcept {
-  for (size_t i = 0; i < frequencies.size(); ++i) {
-    const double angle = static_cast<double>(position) * frequencies[i];
-    cosine[i] = static_cast<float>(std::cos(angle));
-    sine[i] = static_cast<float>(std::sin(angle));
-  }
-}
-
-void rope(std::span<const float> cosine, std::span<const float> sine, int64_t heads,
-          float* x) noexcept {
-  const size_t half = cosine.size();
-  for (int64_t head = 0; head < heads; ++head, x += 2 * half) {
-    for (size_t i = 0; i < half; ++i) {
-      const float x0 = x[i];
-      const float x1 = x[i + half];
-      x[i] = x0 * cosine[i] - x1 * sine[i];
-      x[i + half] = x0 * sine[i] + x1 * cosine[i];
-    }
-  }
-}
-
 void relu2_gate(const float* gate, const float* up, int64_t n, float* y) noexcept {
   for (int64_t i = 0; i < n; ++i) {
     const float positive = gate[i] < 0.0f ? 0.0f : gate[i];  // NaN stays NaN, to be noticed
@@ -76,12 +45,12 @@ void relu2_gate(const float* gate, const float* up, int64_t n, float* y) noexcep
   }
 }
 
-void add(const float* x, int64_t n, float* y) noexcept {
-  for (int64_t i = 0; i < n; ++i) y[i] += x[i];
+void silu_gate(const float* gate, const float* up, int64_t n, float* y) noexcept {
+  for (int64_t i = 0; i < n; ++i) y[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
 }
 
-void widen_bf16(const uint16_t* x, int64_t n, float* y) noexcept {
-  for (int64_t i = 0; i < n; ++i) y[i] = std::bit_cast<float>(static_cast<uint32_t>(x[i]) << 16);
+void add(const float* x, int64_t n, float* y) noexcept {
+  for (int64_t i = 0; i < n; ++i) y[i] += x[i];
 }
 
 void attend(const float* query, const HeadCache& cache, float* out) noexcept {

@@ -7,9 +7,11 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 namespace rsr::model {
+
+/// Fewer multiply-adds than this are done before another thread has even started.
+inline constexpr int64_t kWorkPerThread = 1 << 15;
 
 /// Sum of a[i] * b[i].
 float dot(const float* a, const float* b, int64_t n) noexcept;
@@ -17,26 +19,14 @@ float dot(const float* a, const float* b, int64_t n) noexcept;
 /// y = x / sqrt(mean(x^2) + eps) * weight. y may be x.
 void rms_norm(const float* x, std::span<const float> weight, float eps, float* y) noexcept;
 
-/// theta^(-2i / head_dim), [head_dim / 2].
-std::vector<double> rope_frequencies(double theta, int64_t head_dim);
-
-/// Cosine and sine of position * frequency; each [frequencies.size()]. Angles are formed in double:
-/// a float angle at position 4096 is off by 1e-4.
-void rope_angles(int64_t position, std::span<const double> frequencies, float* cosine,
-                 float* sine) noexcept;
-
-/// Turns the pairs (x_i, x_{i + head_dim/2}) of each of `heads` heads; cosine, sine [head_dim / 2].
-void rope(std::span<const float> cosine, std::span<const float> sine, int64_t heads,
-          float* x) noexcept;
-
 /// y = max(gate, 0)^2 * up. y may be gate or up.
 void relu2_gate(const float* gate, const float* up, int64_t n, float* y) noexcept;
 
+/// y = gate / (1 + exp(-gate)) * up. y may be gate or up.
+void silu_gate(const float* gate, const float* up, int64_t n, float* y) noexcept;
+
 /// y += x.
 void add(const float* x, int64_t n, float* y) noexcept;
-
-/// y = x, exactly; x may have any alignment of 2.
-void widen_bf16(const uint16_t* x, int64_t n, float* y) noexcept;
 
 /// One head's keys and values of the positions that a query may see.
 struct HeadCache {

@@ -52,23 +52,6 @@ TEST(Ops, RmsNorm) {
   EXPECT_EQ(zero, std::vector<float>(2));
 }
 
-TEST(Ops, RopeTurnsPairsOfHalves) {
-  const auto frequencies = rope_frequencies(100.0, 4);
-  EXPECT_DOUBLE_EQ(frequencies[0], 1.0);
-  EXPECT_DOUBLE_EQ(frequencies[1], 0.1);
-  float cosine[2];
-  float sine[2];
-  rope_angles(5, frequencies, cosine, sine);
-  std::vector<float> x = {1, 0, 0, 2, /* second head */ 0, 1, 0, 0};
-  rope(cosine, sine, 2, x.data());
-  EXPECT_FLOAT_EQ(x[0], static_cast<float>(std::cos(5.0)));
-  EXPECT_FLOAT_EQ(x[2], static_cast<float>(std::sin(5.0)));
-  EXPECT_FLOAT_EQ(x[1], static_cast<float>(-2 * std::sin(0.5)));
-  EXPECT_FLOAT_EQ(x[3], static_cast<float>(2 * std::cos(0.5)));
-  EXPECT_FLOAT_EQ(x[5], static_cast<float>(std::cos(0.5)));
-  EXPECT_FLOAT_EQ(x[7], static_cast<float>(std::sin(0.5)));
-}
-
 TEST(Ops, Relu2Gate) {
   const std::vector<float> gate = {-2, 0, 3, NAN};
   std::vector<float> up = {5, 5, -5, 1};
@@ -79,13 +62,15 @@ TEST(Ops, Relu2Gate) {
   EXPECT_TRUE(std::isnan(up[3]));
 }
 
-TEST(Ops, WidenBf16) {
-  const std::vector<uint16_t> x = {0x3f80, 0xc000, 0x0001};
-  std::vector<float> y(3);
-  widen_bf16(x.data(), 3, y.data());
-  EXPECT_EQ(y[0], 1.0f);
-  EXPECT_EQ(y[1], -2.0f);
-  EXPECT_GT(y[2], 0.0f);  // a denormal is kept
+TEST(Ops, SiluGate) {
+  const std::vector<float> gate = {-200, 0, 1, -1, NAN};
+  std::vector<float> up = {5, 5, 2, 2, 1};
+  silu_gate(gate.data(), up.data(), 5, up.data());
+  EXPECT_EQ(up[0], 0);  // exp(200) is infinite
+  EXPECT_EQ(up[1], 0);
+  EXPECT_FLOAT_EQ(up[2], 2 / (1 + std::exp(-1.0f)));
+  EXPECT_FLOAT_EQ(up[3], -2 / (1 + std::exp(1.0f)));
+  EXPECT_TRUE(std::isnan(up[4]));
 }
 
 std::vector<double> attend_in_double(const float* query, const HeadCache& cache) {

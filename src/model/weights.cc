@@ -1,15 +1,13 @@
 #include "model/weights.h"
 
-#include <cmath>
-#include <cstring>
-#include <functional>
+#include <atomic>
 #include <new>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "base/check.h"
-#include "model/ops.h"
+#include "model/load_linear.h"
 
 namespace rsr::model {
 namespace {
@@ -18,75 +16,13 @@ using base::error;
 using io::Tensor;
 using Shape = std::vector<int64_t>;
 
-std::string shape_text(const Shape& shape) {
-  std::string text = "[";
-  for (const int64_t size : shape) {
-    if (text.size() > 1) text += ", ";
-    text += std::to_string(size);
-  }
-  return text + "]";
-}
+// The name of the head in the library, and the one that a converter of Falcon3 writes.
+constexpr const char* kHead = "lm_head.weight";
+constexpr const char* kOtherHead = "model.lm_head.weight";
 
 /// Name of a layer's tensor.
 std::string layer_name(int64_t layer, const std::string& rest) {
   return "model.layers." + std::to_string(layer) + "." + rest;
-}
-
-Result<Tensor> require_shape(const io::TensorStore& store, const std::string& name,
-                             const Shape& shape) {
-  RSR_ASSIGN_OR_RETURN(Tensor tensor, store.require(name));
-  if (tensor.shape != shape) {
-    return error(ErrorCode::corrupt_data, name, ": is ", tensor.describe(),
-                 ", config.json asks for ", shape_text(shape));
-  }
-  return tensor;
-}
-
-Result<std::vector<float>> load_norm(const io::TensorStore& store, const std::string& name,
-                                     int64_t size) {
-  RSR_ASSIGN_OR_RETURN(const Tensor tensor, require_shape(store, name, {size}));
-  Result<std::vector<float>> values = io::to_floats(tensor);
-  if (!values.ok()) return values.status().with_context(name);
-  for (const float value : *values) {
-    if (!std::isfinite(value)) return error(ErrorCode::corrupt_data, name, ": holds ", value);
-  }
-  return values;
-}
-
-/// The factor of a ternary matrix from its weight_scale tensor: one number, of shape [1] or [].
-Result<float> load_scale(const io::TensorStore& store, const std::string& name, ScaleRule rule) {
-  RSR_ASSIGN_OR_RETURN(const Tensor tensor, store.require(name));
-  if (tensor.shape != Shape{1} && !tensor.shape.empty()) {
-    return error(ErrorCode::corrupt_data, name, ": is ", tensor.describe(), ", must be [1]");
-  }
-  const Result<std::vector<float>> values = io::to_floats(tensor);
-  if (!values.ok()) return values.status().with_context(name);
-  const float stored = values->front();
-  const float scale = rule == ScaleRule::divide ? 1.0f / stored : stored;
-  if (!(scale > 0.0f) || !std::isfinite(scale) || !std::isfinite(stored)) {
-    return error(ErrorCode::corrupt_data, name, ": ", stored, " is no scale");
-  }
-  return scale;
-}
-
-Result<Weight> load_ternary(const Model& model, const std::string& module, int64_t rows,
-                            int64_t cols) {
-  const std::string name = module + ".weight";
-  RSR_ASSIGN_OR_RETURN(const Tensor tensor, model.store.require(name));
-  const Shape packed = {(rows + 3) / 4, cols};
-  if (tensor.dtype != io::DType::u8 || tensor.shape != packed) {
-    return error(ErrorCode::corrupt_data, name, ": is ", tensor.describe(), ", a packed [", rows,
-                 ", ", cols, "] matrix is u8 ", shape_text(packed));
-  }
-  RSR_ASSIGN_OR_RETURN(const float scale,
-                       load_scale(model.store, module + ".weight_scale", model.config.scale_rule));
-  const auto* bytes = reinterpret_cast<const uint8_t*>(tensor.data.data());
-  Result<Weight> weight =
-      prepare(packed_2bit({bytes, tensor.data.size()}, rows, cols), {.scale = scale});
-  if (!weight.ok()) {
-    return Status(ErrorCode::corrupt_data, weight.status().message()).with_context(name);
-  }
-  return weight;
 }
 
 /// Rows and columns of a projection.
@@ -125,10 +61,10 @@ Result<LayerWeights> load_layer(const Model& model, int64_t layer) {
   }
   for (const Projection projection : kProjections) {
     const auto [rows, cols] = projection_shape(config, projection);
-    RSR_ASSIGN_OR_RETURN(
-        Weight weight,
-        load_ternary(model, layer_name(layer, projection_name(projection)), rows, cols));
-    weights.projections.push_back(std::move(weight));
+    const std::string name = layer_name(layer, projection_name(projection));
+    RSR_ASSIGN_OR_RETURN(Linear linear,
+                         load_linear(model.store, config.quantization, name, rows, cols));
+    weights.projections.push_back(std::move(linear));
   }
   return weights;
 }
@@ -154,40 +90,17 @@ Status load_layers(Context::Impl& context, Model* model) {
   return {};
 }
 
-/// The first row that holds a NaN or an infinity (all exponent bits set), or -1.
-int64_t first_row_not_finite(Context::Impl& context, const linear::Dense& table) {
-  std::vector<uint8_t> bad(static_cast<size_t>(table.rows));
-  context.pool.parallel_for(table.rows, [&](base::Range range) {
-    for (int64_t row = range.begin; row < range.end; ++row) {
-      const uint16_t* values = table.weight + row * table.cols;
-      unsigned found = 0;
-      for (int64_t i = 0; i < table.cols; ++i) found |= (values[i] & 0x7f80u) == 0x7f80u ? 1u : 0u;
-      bad[static_cast<size_t>(row)] = static_cast<uint8_t>(found);
-    }
-  });
-  for (int64_t row = 0; row < table.rows; ++row) {
-    if (bad[static_cast<size_t>(row)] != 0) return row;
-  }
-  return -1;
-}
-
+/// The embedding or the head, [vocab, hidden]: always dense.
 Result<DenseTable> load_table(Context::Impl& context, const Model& model, const std::string& name) {
-  const int64_t rows = model.config.vocab_size;
-  const int64_t cols = model.config.hidden_size;
-  RSR_ASSIGN_OR_RETURN(const Tensor tensor, require_shape(model.store, name, {rows, cols}));
-  if (tensor.dtype != io::DType::bf16) {
-    return error(ErrorCode::unsupported, name, ": is ", tensor.describe(),
-                 ", only bf16 is supported");
-  }
-  DenseTable table;
-  const std::byte* data = tensor.data.data();
-  if (reinterpret_cast<uintptr_t>(data) % alignof(uint16_t) != 0) {
-    table.copy = base::AlignedArray<uint16_t>(tensor.data.size() / 2);
-    std::memcpy(table.copy.data(), data, tensor.data.size());
-    data = reinterpret_cast<const std::byte*>(table.copy.data());
-  }
-  table.view = {reinterpret_cast<const uint16_t*>(data), rows, cols};
-  if (const int64_t row = first_row_not_finite(context, table.view); row >= 0) {
+  const Shape shape = {model.config.vocab_size, model.config.hidden_size};
+  RSR_ASSIGN_OR_RETURN(const Tensor tensor, require_shape(model.store, name, shape));
+  RSR_ASSIGN_OR_RETURN(DenseTable table, make_dense(tensor));
+  std::atomic<bool> bad = false;
+  context.pool.parallel_for(table.view.rows, [&](base::Range rows) {
+    if (first_row_not_finite(table.view, rows) >= 0) bad = true;
+  });
+  if (bad) {
+    const int64_t row = first_row_not_finite(table.view, {0, table.view.rows});
     return error(ErrorCode::corrupt_data, name, ": row ", row, " holds a NaN or an infinity");
   }
   return table;
@@ -195,7 +108,7 @@ Result<DenseTable> load_table(Context::Impl& context, const Model& model, const 
 
 std::set<std::string, std::less<>> expected_names(const ModelConfig& config) {
   std::set<std::string, std::less<>> names = {"model.embed_tokens.weight", "model.norm.weight",
-                                              "lm_head.weight"};
+                                              kHead, kOtherHead};
   for (int64_t layer = 0; layer < config.num_layers; ++layer) {
     names.insert(layer_name(layer, "input_layernorm.weight"));
     names.insert(layer_name(layer, "post_attention_layernorm.weight"));
@@ -206,7 +119,8 @@ std::set<std::string, std::less<>> expected_names(const ModelConfig& config) {
     for (const Projection projection : kProjections) {
       const std::string module = layer_name(layer, projection_name(projection));
       names.insert(module + ".weight");
-      names.insert(module + ".weight_scale");
+      if (config.quantization.scale_rule.has_value()) names.insert(module + ".weight_scale");
+      if (config.quantization.linear_norms) names.insert(module + ".rms_norm.weight");
     }
   }
   return names;
@@ -230,7 +144,8 @@ Status load_tables(Context::Impl& context, Model* model) {
   if (model->config.tied_head) {
     model->head.view = model->embedding.view;
   } else {
-    RSR_ASSIGN_OR_RETURN(model->head, load_table(context, *model, "lm_head.weight"));
+    const bool other = model->store.find(kHead) == nullptr && model->store.find(kOtherHead);
+    RSR_ASSIGN_OR_RETURN(model->head, load_table(context, *model, other ? kOtherHead : kHead));
   }
   return {};
 }
@@ -241,7 +156,7 @@ Status load_all(Context::Impl& context, Model* model) {
   RSR_ASSIGN_OR_RETURN(model->final_norm,
                        load_norm(model->store, "model.norm.weight", model->config.hidden_size));
   RSR_RETURN_IF_ERROR(load_tables(context, model));
-  model->rope_frequencies = rope_frequencies(model->config.rope_theta, model->config.head_dim);
+  model->rope_frequencies = rope_frequencies(model->config.rope, model->config.head_dim);
   return {};
 }
 
@@ -276,7 +191,8 @@ int64_t Model::weight_bytes() const {
   for (const LayerWeights& layer : layers) {
     bytes += float_bytes(layer.input_norm) + float_bytes(layer.attention_norm) +
              float_bytes(layer.attn_sub_norm) + float_bytes(layer.ffn_sub_norm);
-    for (const Weight& weight : layer.projections) bytes += weight.nbytes();
+    for (const Linear& linear : layer.projections)
+      bytes += linear.bytes() + float_bytes(linear.norm);
   }
   return bytes;
 }

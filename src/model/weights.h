@@ -6,17 +6,16 @@
 #include <string>
 #include <vector>
 
-#include "base/aligned.h"
 #include "io/safetensors.h"
 #include "linear/context.h"
-#include "linear/linear.h"
 #include "model/config.h"
-#include "rsr/linear.h"
+#include "model/dense_table.h"
+#include "model/linear_layer.h"
 #include "rsr/status.h"
 
 namespace rsr::model {
 
-/// The ternary matrices of a layer, in the order in which a token meets them.
+/// The linears of a layer, in the order in which a token meets them.
 enum class Projection { q, k, v, o, gate, up, down };
 inline constexpr std::array kProjections = {Projection::q,   Projection::k,    Projection::v,
                                             Projection::o,   Projection::gate, Projection::up,
@@ -30,20 +29,11 @@ struct LayerWeights {
   std::vector<float> attention_norm;  // [hidden], after attention
   std::vector<float> attn_sub_norm;   // [q_dim], before o; empty: the model has none
   std::vector<float> ffn_sub_norm;    // [intermediate], before down; empty: the model has none
-  std::vector<Weight> projections;    // by Projection
+  std::vector<Linear> projections;    // by Projection
 
-  const Weight& at(Projection projection) const {
+  const Linear& at(Projection projection) const {
     return projections[static_cast<size_t>(projection)];
   }
-};
-
-/// A dense bf16 table, in place in the model's file (copied only from an odd address).
-struct DenseTable {
-  linear::Dense view;
-  base::AlignedArray<uint16_t> copy;
-
-  int64_t bytes() const { return view.rows * view.cols * 2; }
-  const uint16_t* row(int64_t index) const { return view.weight + index * view.cols; }
 };
 
 /// Everything that forward() reads; immutable. Owns the mapping of the files.

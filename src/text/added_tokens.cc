@@ -56,8 +56,9 @@ bool stands_alone(std::string_view text, const ByteRange& match) {
   return !word_before && !word_after;
 }
 
-size_t skip_space_back(std::string_view text, size_t at) {
-  while (at > 0) {
+/// Goes back to `first` at most: without an end, many tokens in much space would take long.
+size_t skip_space_back(std::string_view text, size_t at, size_t first) {
+  while (at > first) {
     const Utf8Char c = last_char(text.substr(0, at));
     if (!is_white_space(c.code_point)) break;
     at -= c.length;
@@ -116,6 +117,10 @@ Result<AddedVocabulary> AddedVocabulary::parse(const Json& json, const Normalize
     std::string key = token.content;
     if (token.normalized) {
       RSR_ASSIGN_OR_RETURN(key, normalizer.apply(key));
+      if (key.size() > kMaxContentBytes) {
+        return error(ErrorCode::limit_exceeded, "token ", token.id, " has ", key.size(),
+                     " bytes when it is normalized, at most ", kMaxContentBytes, " are accepted");
+      }
     }
     const auto index = static_cast<int32_t>(result.tokens_.size());
     if (!key.empty())
@@ -160,7 +165,7 @@ std::vector<AddedVocabulary::Part> AddedVocabulary::split(
   for (const Match& match : find(text, trie, literal)) {
     const AddedToken& token = tokens_[static_cast<size_t>(match.token)];
     ByteRange range = match.range;
-    if (token.lstrip) range.begin = std::max(skip_space_back(text, range.begin), done);
+    if (token.lstrip) range.begin = skip_space_back(text, range.begin, std::min(done, range.begin));
     if (token.rstrip) range.end = skip_space(text, range.end);
     if (done < range.begin) parts.push_back({text.substr(done, range.begin - done)});
     parts.push_back({text.substr(range.begin, range.end - range.begin), token.id});

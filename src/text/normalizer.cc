@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "text/growth.h"
 #include "text/pattern.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
@@ -54,7 +55,9 @@ class Prepend final : public Normalizer {
  public:
   explicit Prepend(std::string prefix) : prefix_(std::move(prefix)) {}
   Result<std::string> apply(std::string_view text) const override {
-    return text.empty() ? std::string() : prefix_ + std::string(text);
+    if (text.empty()) return std::string();
+    RSR_RETURN_IF_ERROR(check_growth(text.size(), text.size() + prefix_.size()));
+    return prefix_ + std::string(text);
   }
 
  private:
@@ -68,6 +71,7 @@ class Replace final : public Normalizer {
 
   Result<std::string> apply(std::string_view text) const override {
     RSR_ASSIGN_OR_RETURN(const auto matches, pattern_.find_all(text));
+    RSR_RETURN_IF_ERROR(check_growth(text.size(), matches.size() * content_.size()));
     std::string out;
     for (const Span& span : cover(text.size(), matches)) {
       out += span.match ? std::string_view(content_)
@@ -112,6 +116,7 @@ class Sequence final : public Normalizer {
     std::string current(text);
     for (const NormalizerPtr& part : parts_) {
       RSR_ASSIGN_OR_RETURN(current, part->apply(current));
+      RSR_RETURN_IF_ERROR(check_growth(text.size(), current.size()));
     }
     return current;
   }

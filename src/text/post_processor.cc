@@ -10,6 +10,9 @@ namespace {
 using base::error;
 using base::Json;
 
+/// Of each text; a template that repeats a token of many ids could ask for any number.
+constexpr size_t kMaxIds = 4096;
+
 /// The ids of a special token of a template.
 Status append_ids(const Json& json, const std::string& name, std::vector<int32_t>* out) {
   const Json* tokens = base::json_find(json, "special_tokens");
@@ -22,6 +25,9 @@ Status append_ids(const Json& json, const std::string& name, std::vector<int32_t
     if (!id.is_number_unsigned() || id.get<uint64_t>() > uint64_t{INT32_MAX}) {
       return error(ErrorCode::corrupt_data, "TemplateProcessing: \"", name, "\" has id ",
                    id.dump().substr(0, 40));
+    }
+    if (out->size() == kMaxIds) {
+      return error(ErrorCode::limit_exceeded, "TemplateProcessing: more than ", kMaxIds, " ids");
     }
     out->push_back(static_cast<int32_t>(id.get<uint64_t>()));
   }

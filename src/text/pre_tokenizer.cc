@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "text/byte_level.h"
+#include "text/growth.h"
 #include "text/pattern.h"
 #include "text/unicode.h"
 
@@ -26,6 +27,12 @@ constexpr const char* kWhitespaceRegex =
 
 void append_cut(std::string_view piece, const std::vector<ByteRange>& ranges, Pieces* out) {
   for (const ByteRange& range : ranges) out->emplace_back(piece.substr(range.begin, range.size()));
+}
+
+size_t total_bytes(const Pieces& pieces) {
+  size_t total = 0;
+  for (const std::string& piece : pieces) total += piece.size();
+  return total;
 }
 
 class Unchanged final : public PreTokenizer {
@@ -100,7 +107,11 @@ class Sequence final : public PreTokenizer {
   explicit Sequence(std::vector<PreTokenizerPtr> parts) : parts_(std::move(parts)) {}
 
   Status apply(Pieces* pieces) const override {
-    for (const PreTokenizerPtr& part : parts_) RSR_RETURN_IF_ERROR(part->apply(pieces));
+    const size_t before = total_bytes(*pieces);
+    for (const PreTokenizerPtr& part : parts_) {
+      RSR_RETURN_IF_ERROR(part->apply(pieces));
+      RSR_RETURN_IF_ERROR(check_growth(before, total_bytes(*pieces)));
+    }
     return {};
   }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "text/regex_guard.h"
 #include "text/utf8.h"
 
 namespace rsr::text {
@@ -27,8 +28,14 @@ constexpr unsigned long kAllowanceStep = 4;
 constexpr unsigned long kBudgetBase = 1'000'000;
 constexpr unsigned long kBudgetPerByte = 64;
 
-/// Steps forward are not retries, and some patterns walk far for each. The clock catches those; the
-/// slowest run of a megabyte that is meant to work (spaces) takes less than a second.
+/// Steps forward are not retries, and some patterns walk to the end of the text for each retry, and
+/// from each place. The clock catches those. It is read between searches only, so one search may
+/// not cost much more than the one before it: its allowance grows by at most kStepBytes / length,
+/// and it begins at no more than kWindow places, fewer at first.
+constexpr size_t kStepBytes = 2'000'000'000;
+constexpr unsigned long kMinStep = 2'000;
+constexpr size_t kFirstWindow = 64;
+constexpr size_t kWindow = 4096;
 constexpr auto kTimeBase = std::chrono::seconds(5);
 constexpr auto kTimePerByte = std::chrono::microseconds(5);
 
@@ -66,31 +73,55 @@ class Searcher {
 
   /// The first match at or after `start`, or ONIG_MISMATCH in *code.
   Result<ByteRange> search(size_t start, int* code) {
-    for (unsigned long allowance = kFirstAllowance;; allowance *= kAllowanceStep) {
+    for (size_t window = kFirstWindow;; window = std::min(2 * window, kWindow)) {
+      const size_t range = text_.size() - start > window ? start + window : text_.size();
+      RSR_ASSIGN_OR_RETURN(const ByteRange match, search_window(start, range, code));
+      if (*code != ONIG_MISMATCH || range == text_.size()) return match;
+      start = range;
+      while ((static_cast<unsigned char>(text_[start]) & 0xC0) == 0x80) --start;
+    }
+  }
+
+ private:
+  /// The first match that begins at `start` to `range`.
+  Result<ByteRange> search_window(size_t start, size_t range, int* code) {
+    unsigned long allowance = kFirstAllowance;
+    for (;; allowance = next_allowance(allowance)) {
       if (Clock::now() > deadline_) return too_slow("time");
-      *code = try_search(start, allowance);
-      if (*code >= 0) {
-        return ByteRange{static_cast<size_t>(region_->beg[0]),
-                         static_cast<size_t>(region_->end[0])};
-      }
+      *code = try_search(start, range, allowance);
+      if (*code >= 0) return found(start);
       if (*code == ONIG_MISMATCH) return ByteRange{};
       const bool ran_out =
           *code == ONIGERR_RETRY_LIMIT_IN_MATCH_OVER || *code == ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER;
       if (!ran_out) {
         return base::error(ErrorCode::limit_exceeded, "regex: ", onig_message(*code, nullptr));
       }
-      if (budget_ < allowance * kAllowanceStep) return too_slow("backtracking");
-      budget_ -= allowance * kAllowanceStep;
+      const unsigned long next = next_allowance(allowance);
+      if (budget_ < next) return too_slow("backtracking");
+      budget_ -= next;
     }
   }
 
- private:
-  int try_search(size_t start, unsigned long allowance) {
+  unsigned long next_allowance(unsigned long allowance) const {
+    const unsigned long step = std::max(kMinStep, kStepBytes / (text_.size() + 1));
+    return std::min(allowance * kAllowanceStep, allowance + step);
+  }
+
+  /// A pattern may move the begin of its match (\K), but not before text that is matched already.
+  Result<ByteRange> found(size_t start) const {
+    const ByteRange match{static_cast<size_t>(region_->beg[0]),
+                          static_cast<size_t>(region_->end[0])};
+    if (match.begin >= start && match.begin <= match.end) return match;
+    return base::error(ErrorCode::unsupported, "regex: a match from ", match.begin, " to ",
+                       match.end, " in a search from ", start);
+  }
+
+  int try_search(size_t start, size_t range, unsigned long allowance) {
     onig_set_retry_limit_in_match_of_match_param(param_.get(), allowance);
     onig_set_retry_limit_in_search_of_match_param(param_.get(), allowance);
     const UChar* begin = chars(text_);
     const UChar* end = begin + text_.size();
-    return onig_search_with_param(regex_, begin, end, begin + start, end, region_.get(),
+    return onig_search_with_param(regex_, begin, end, begin + start, begin + range, region_.get(),
                                   ONIG_OPTION_NONE, param_.get());
   }
 
@@ -135,6 +166,7 @@ Result<Regex> Regex::compile(std::string_view pattern) {
     return base::error(ErrorCode::limit_exceeded, "regex of ", pattern.size(), " bytes, at most ",
                        kMaxPatternBytes, " are accepted");
   }
+  RSR_RETURN_IF_ERROR(check_pattern(pattern));
   auto impl = std::make_unique<Impl>();
   OnigErrorInfo info{};
   const UChar* begin = chars(pattern);

@@ -1,6 +1,7 @@
 #include "text/tokenizer.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "base/check.h"
@@ -9,6 +10,7 @@
 #include "text/added_tokens.h"
 #include "text/bpe.h"
 #include "text/byte_level.h"
+#include "text/growth.h"
 #include "text/normalizer.h"
 #include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
@@ -77,7 +79,6 @@ struct Tokenizer::Impl {
     std::string content;
     std::string bytes;
     bool special = false;
-    bool present = false;
   };
 
   std::unique_ptr<Normalizer> normalizer;
@@ -85,7 +86,9 @@ struct Tokenizer::Impl {
   AddedVocabulary added;
   Bpe bpe;
   PostProcessor post_processor;
-  std::vector<Token> tokens;  ///< by id
+  /// By id. A table would let one wild id in a small file take a gigabyte.
+  std::unordered_map<int32_t, Token> tokens;
+  int32_t vocab_size = 0;
 
   static Result<std::unique_ptr<Impl>> parse(const Json& json);
   Status fill_tokens();
@@ -94,25 +97,25 @@ struct Tokenizer::Impl {
   Status encode_part(std::string_view part, const std::vector<ByteRange>& literal,
                      std::vector<int32_t>* ids) const;
   const Token* find(int32_t id) const {
-    if (id < 0 || static_cast<size_t>(id) >= tokens.size()) return nullptr;
-    const Token& token = tokens[static_cast<size_t>(id)];
-    return token.present ? &token : nullptr;
+    const auto it = tokens.find(id);
+    return it == tokens.end() ? nullptr : &it->second;
   }
 };
 
 Status Tokenizer::Impl::add_token(int32_t id, const std::string& content) {
-  const auto index = static_cast<size_t>(id);
-  if (index >= tokens.size()) tokens.resize(index + 1);
-  Token& token = tokens[index];
-  if (token.present && token.content != content) {
+  const auto [it, fresh] = tokens.try_emplace(id);
+  Token& token = it->second;
+  if (!fresh && token.content != content) {
     return error(ErrorCode::corrupt_data, "\"", token.content, "\" and \"", content,
                  "\" both have id ", id);
   }
-  token = {content, from_byte_level(content), token.special, true};
+  token = {content, from_byte_level(content), token.special};
+  vocab_size = std::max(vocab_size, id + 1);
   return {};
 }
 
 Status Tokenizer::Impl::fill_tokens() {
+  tokens.reserve(bpe.vocabulary().size() + added.tokens().size());
   for (const auto& [content, id] : bpe.vocabulary()) {
     RSR_RETURN_IF_ERROR(add_token(id, content));
   }
@@ -123,7 +126,7 @@ Status Tokenizer::Impl::fill_tokens() {
                    ", the vocabulary gives it ", known->second);
     }
     RSR_RETURN_IF_ERROR(add_token(token.id, token.content));
-    tokens[static_cast<size_t>(token.id)].special = token.special;
+    tokens[token.id].special = token.special;
   }
   return {};
 }
@@ -225,6 +228,7 @@ Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text,
     const auto begin = static_cast<size_t>(part.data() - text.data());
     const auto within = ranges_within(literal, begin, part.size());
     RSR_RETURN_IF_ERROR(impl_->encode_part(part, within, &ids));
+    RSR_RETURN_IF_ERROR(check_growth(text.size(), ids.size()));
   }
   if (options.add_special) ids.insert(ids.end(), post.after.begin(), post.after.end());
   return ids;
@@ -252,7 +256,7 @@ std::optional<int32_t> Tokenizer::find(std::string_view content) const {
 }
 
 int32_t Tokenizer::vocab_size() const {
-  return static_cast<int32_t>(impl_->tokens.size());
+  return impl_->vocab_size;
 }
 
 }  // namespace rsr::text

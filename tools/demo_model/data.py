@@ -57,17 +57,19 @@ class Encoder:
 
 
 class PairSampler:
-    """Draws training pairs: short and long spans, and extra crossings of 99/101 and 199/200."""
+    """Draws training pairs: short and long spans, extra crossings of 99/101 and 199/200, small starts."""
 
     def __init__(self, seed: int):
         self.rng = random.Random(seed)
         self.pairs = nw.all_pairs()
         self.short = [p for p in self.pairs if p[1] - p[0] <= 20]
+        self.starts = [p for p in self.pairs if p[0] <= 3]  # what people try first
         self.hard = [p for p in self.pairs if p[0] <= 100 <= p[1] or p[1] == nw.MAX_NUMBER]
 
     def draw(self, max_span: int) -> tuple[int, int, str]:
         """One pair with a span of at most max_span and its prompt in a random spelling."""
-        pool = self.rng.choices((self.pairs, self.short, self.hard), (0.5, 0.35, 0.15))[0]
+        pools = (self.pairs, self.short, self.hard, self.starts)
+        pool = self.rng.choices(pools, (0.4, 0.33, 0.15, 0.12))[0]
         while True:
             a, b = self.rng.choice(pool)
             if b - a <= max_span:

@@ -1,0 +1,106 @@
+#include "model/linear_layer.h"
+
+#include <functional>
+
+#include "base/check.h"
+#include "kernels/dense/list.h"
+#include "kernels/matvec/list.h"
+#include "linear/weight.h"
+#include "model/ops.h"
+
+namespace rsr::model {
+namespace {
+
+/// Calls one of two functions: with the ternary weight, or with the dense table.
+template <class OfTernary, class OfDense>
+auto visit(const Linear& linear, const OfTernary& of_ternary, const OfDense& of_dense) {
+  if (const auto* int8 = std::get_if<Int8Ternary>(&linear.matrix)) return of_ternary(int8->weight);
+  if (const auto* floats = std::get_if<FloatTernary>(&linear.matrix)) {
+    return of_ternary(floats->weight);
+  }
+  return of_dense(std::get<DenseTable>(linear.matrix));
+}
+
+template <class List>
+std::string explain(const List& list, const char* format, base::Isa isa) {
+  return std::string(kernels::best_kernel(list, isa).name) + ": the strongest kernel of format " +
+         format + " for instruction set " + base::isa_name(isa);
+}
+
+}  // namespace
+
+int64_t Linear::rows() const {
+  return visit(
+      *this, [](const Weight& weight) { return weight.rows(); },
+      [](const DenseTable& table) { return table.view.rows; });
+}
+
+int64_t Linear::cols() const {
+  return visit(
+      *this, [](const Weight& weight) { return weight.cols(); },
+      [](const DenseTable& table) { return table.view.cols; });
+}
+
+int64_t Linear::bytes() const {
+  return visit(
+      *this, [](const Weight& weight) { return weight.nbytes(); },
+      [](const DenseTable& table) { return table.bytes(); });
+}
+
+double Linear::zero_share() const {
+  return visit(
+      *this, [](const Weight& weight) { return linear::zero_share(weight); },
+      [](const DenseTable&) { return 0.0; });
+}
+
+std::string Linear::explain_kernel(const Context::Impl& context) const {
+  if (const auto* int8 = std::get_if<Int8Ternary>(&matrix)) {
+    return linear::explain_kernel(context, int8->weight);
+  }
+  if (const auto* floats = std::get_if<FloatTernary>(&matrix)) {
+    const auto& packed = floats->weight.impl().packed;
+    return std::holds_alternative<linear::T2Weight>(packed)
+               ? explain(kernels::kMatvecT2F32, "t2", context.isa)
+               : explain(kernels::kMatvecGroupsF32, "groups", context.isa);
+  }
+  const bool bf16 = std::get<DenseTable>(matrix).view.format == linear::Float16::bf16;
+  return bf16 ? explain(kernels::kDenseBf16F32, "bf16", context.isa)
+              : explain(kernels::kDenseF16F32, "f16", context.isa);
+}
+
+void LinearInput::set(const float* x, int64_t batch, int64_t cols) {
+  x_ = x;
+  batch_ = batch;
+  cols_ = cols;
+  quantised_ = false;
+}
+
+const float* LinearInput::normed(Context::Impl& context, const Linear& linear) {
+  if (linear.norm.empty()) return x_;
+  normed_.reserve_discard(static_cast<size_t>(batch_ * cols_));
+  const auto rows = [&](base::Range tokens) {
+    for (int64_t t = tokens.begin; t < tokens.end; ++t) {
+      const int64_t at = t * cols_;
+      rms_norm(x_ + at, linear.norm, linear.norm_eps, normed_.data() + at);
+    }
+  };
+  // Like any other norm; by reference, so that nothing is allocated.
+  context.pool.parallel_for(batch_, std::cref(rows), 1 + kWorkPerThread / cols_);
+  return normed_.data();
+}
+
+void LinearInput::multiply(Context::Impl& context, const Linear& linear, float* y) {
+  RSR_CHECK_OP(linear.cols(), ==, cols_);
+  const float* x = normed(context, linear);
+  if (const auto* int8 = std::get_if<Int8Ternary>(&linear.matrix)) {
+    if (x != x_ || !quantised_) int8_.quantize(context, x, batch_, cols_);
+    quantised_ = x == x_;
+    linear::multiply(context, int8->weight, int8_, y);
+  } else if (const auto* floats = std::get_if<FloatTernary>(&linear.matrix)) {
+    linear::multiply(context, floats->weight, x, batch_, y);
+  } else {
+    linear::multiply_dense(context, std::get<DenseTable>(linear.matrix).view, x, batch_, y);
+  }
+}
+
+}  // namespace rsr::model
