@@ -5,7 +5,7 @@ RSR := $(BUILD)/rsr
 PYTHON := .venv/bin/python
 JOBS ?= $(shell nproc)
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test test-cpp test-python bench format lint clean
+.PHONY: help deps build demo test test-cpp test-python test-fuzz fuzz bench format lint clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,13 +20,27 @@ build: deps ## build library, command and tests (PRESET=release|dev|asan|tsan)
 demo: build ## build, then let the embedded model count from one to sixty
 	$(RSR) run models/demo -p "Write the numbers from one to sixty in words separated by commas only:"
 
-test: test-cpp test-python ## build and run every test: C++ with ctest, Python with pytest
+test: test-fuzz test-cpp test-python ## build and run every test: C++ with ctest, Python with pytest
 
 test-cpp: build
 	ctest --preset $(PRESET) -j $(JOBS)
 
 test-python: build
 	RSR_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests
+
+SECONDS ?= 60
+fuzz: deps ## run each reader of untrusted bytes on hostile input (SECONDS=60 each; needs clang)
+	@echo 'int main() {}' | clang++ -x c++ -fsanitize=fuzzer-no-link,address - -o /dev/null && \
+	  clang++ -print-file-name=libclang_rt.fuzzer-x86_64.a | grep -q / || \
+	  { echo "error: make fuzz needs clang++ with libFuzzer: packages clang and libclang-rt-dev" >&2; exit 1; }
+	@cmake --preset fuzz >/dev/null
+	@cmake --build --preset fuzz -j $(JOBS)
+	@tests/fuzz/run.sh build/fuzz/fuzz $(SECONDS)
+
+# Before the others: their closing lines stay the last ones.
+test-fuzz:
+	@$(MAKE) --no-print-directory fuzz SECONDS=10
+test-cpp test-python: | $(if $(filter test,$(MAKECMDGOALS)),test-fuzz)
 
 bench: build ## matrix products of this machine, checked first, then timed
 	$(RSR) bench matvec --rows 4096 --cols 14336

@@ -66,7 +66,7 @@ def test_version():
     assert done.stderr == b""
 
 
-@pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["inspect", "--help"]])
+@pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["chat", "--help"], ["inspect", "--help"]])
 def test_help(args):
     done = rsr(*args)
     assert done.returncode == 0
@@ -74,7 +74,7 @@ def test_help(args):
     assert done.stderr == b""
 
 
-@pytest.mark.parametrize("args", [[], ["sing"], ["run"], ["run", "x"], ["inspect"], ["run", "x", "-p", "y", "--loud"]])
+@pytest.mark.parametrize("args", [[], ["sing"], ["run"], ["run", "x"], ["inspect"], ["run", "x", "-p", "y", "--loud"], ["chat"]])
 def test_wrong_usage(args):
     done = rsr(*args)
     assert done.returncode == 2
@@ -97,6 +97,23 @@ def test_wrong_usage(args):
         ("--seed", "-1"),
         ("--seed", "99999999999999999999999"),
         ("--context", "-1"),
+        ("--top-k", "-1"),
+        ("--top-k", "few"),
+        ("--top-p", "0"),
+        ("--top-p", "1.1"),
+        ("--top-p", "nan"),
+        ("--min-p", "-0.1"),
+        ("--min-p", "2"),
+        ("--repetition-penalty", "0"),
+        ("--repetition-penalty", "inf"),
+        ("--presence-penalty", "2.5"),
+        ("--frequency-penalty", "-3"),
+        ("--logit-bias", "7"),
+        ("--logit-bias", "7=101"),
+        ("--logit-bias", "-7=1"),
+        ("--logit-bias", "7=nan"),
+        ("--stop", ""),
+        ("--chat-template", "latin"),
     ],
 )
 def test_value_out_of_range_names_the_flag(flag, value):
@@ -143,6 +160,55 @@ def test_prompt_from_standard_input():
     piped = rsr("run", DEMO, "-p", "-", "--max-tokens", 8, input=PROMPT.encode())
     assert piped.returncode == 0
     assert piped.stdout == run_demo("--max-tokens", 8).stdout
+
+
+def test_prompt_from_a_file(tmp_path):
+    path = tmp_path / "prompt.txt"
+    path.write_text(PROMPT)
+    from_file = rsr("run", DEMO, "--prompt-file", path, "--max-tokens", 8)
+    assert from_file.returncode == 0
+    assert from_file.stdout == run_demo("--max-tokens", 8).stdout
+    assert_fails(rsr("run", DEMO, "--prompt-file", tmp_path / "none"), "none")
+    assert run_demo("--prompt-file", path).returncode == 2
+
+
+def prompt_tokens(*args):
+    """How many tokens the model read before its answer."""
+    return json.loads(run_demo("--max-tokens", 1, "--json", *args).stdout)["prompt_tokens"]
+
+
+def test_system_message_stands_in_front():
+    assert prompt_tokens("--system", "Be brief.") > prompt_tokens()
+    assert prompt_tokens("--system", "") == prompt_tokens()
+    assert run_demo("--system", "Be brief.", "--raw").returncode == 2
+
+
+def test_stop_strings_are_not_printed():
+    whole = run_demo("--max-tokens", 40).stdout.decode().rstrip("\n")
+    stop = whole[len(whole) // 2 :][:3]
+    done = run_demo("--max-tokens", 40, "--stop", "never said", "--stop", stop)
+    assert done.returncode == 0
+    assert done.stdout.decode() == whole[: whole.index(stop)] + "\n"
+    answer = json.loads(run_demo("--max-tokens", 40, "--stop", stop, "--json").stdout)
+    assert answer["text"] == whole[: whole.index(stop)]
+    assert answer["finish"] == "stop"
+
+
+def test_biases_change_the_choice():
+    text = run_demo("--max-tokens", 3, "--logit-bias", "64=100", "--logit-bias", "65=-100").stdout
+    assert len(text) == 4 and len(set(text[:3])) == 1
+    assert_fails(run_demo("--logit-bias", "999999=1"), "logit_bias", "999999")
+
+
+def test_top_k_of_one_is_greedy():
+    greedy = run_demo("--max-tokens", 12, "--temperature", 0).stdout
+    for flags in (["--top-k", 1], ["--top-p", 1e-9], ["--min-p", 1]):
+        assert run_demo("--max-tokens", 12, "--temperature", 5, *flags).stdout == greedy
+
+
+def test_ignore_eos_goes_on():
+    answer = json.loads(run_demo("--ignore-eos", "--max-tokens", 200, "--json").stdout)
+    assert (answer["new_tokens"], answer["finish"]) == (200, "length")
 
 
 def test_raw_prompt_differs_from_chat():
@@ -196,6 +262,18 @@ def test_damaged_weights(copied):
 def test_unknown_architecture(copied):
     edit_json(copied / "config.json", model_type="mamba")
     assert_fails(rsr("run", copied, "-p", "x"), "model_type", "mamba")
+
+
+def test_unknown_chat_template_offers_the_known_ones(copied):
+    edit_json(copied / "tokenizer_config.json", chat_template="{{ messages }}")
+    assert_fails(rsr("run", copied, "-p", "x"), "--chat-template", "bitnet", "chatml", "falcon3", "llama3")
+    for flags in (["--raw"], ["--chat-template", "bitnet"]):
+        assert rsr("run", copied, "-p", "x", "--max-tokens", 1, *flags).returncode == 0
+
+
+def test_system_message_needs_a_template(copied):
+    edit_json(copied / "tokenizer_config.json", chat_template=None)
+    assert_fails(rsr("run", copied, "-p", "x", "--system", "y"), "--system", "no chat template")
 
 
 def test_context_is_checked():

@@ -5,7 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(g++ cmake ninja-build pkg-config make git nlohmann-json3-dev libcli11-dev libonig-dev
-          libutf8proc-dev libgtest-dev libbenchmark-dev clang-format clang-tidy python3 python3-venv)
+          libutf8proc-dev libedit-dev libgtest-dev libbenchmark-dev clang clang-format clang-tidy
+          libclang-rt-dev python3 python3-venv)
 missing=()
 for package in "${packages[@]}"; do
   [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing+=("$package")

@@ -6,4 +6,4 @@ build=$1
 shift
 files=("$@")
 [ ${#files[@]} -gt 0 ] || mapfile -t files < <(git ls-files 'src/*.cc' 'examples/*.cc' | grep -v test)
-printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -I{} clang-tidy --quiet -p "$build" {}
+printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -I{} clang-tidy --quiet --extra-arg=-Wno-unknown-warning-option -p "$build" {}

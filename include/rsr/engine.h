@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rsr {
 
@@ -17,24 +19,63 @@ struct EngineOptions {
   ContextOptions context = {};
   /// Tokens of context to make room for; 0: what the model was trained for, which is also the most.
   int64_t context_length = 0;
+  /// One of Engine::chat_template_names(), in place of the model's own template; empty: its own.
+  std::string chat_template = {};
 };
 
-/// Sampling of one generation. What is not set comes from the model's generation_config.json (its
-/// temperature, when it asks to sample; top_p and top_k are not applied), and where that is silent
-/// the most likely token is taken (greedy).
+/// How one answer is generated. The scores (logits) of the tokens go through these steps, in this
+/// order:
+///
+/// 1. repetition_penalty, for every token that stands in the context (prompts, earlier answers and
+///    this one): score < 0 ? score * penalty : score / penalty.
+/// 2. logit_bias: added to the score.
+/// 3. presence_penalty and frequency_penalty, for tokens of this answer only: score - presence -
+///    frequency * (how often the token was generated).
+/// 4. At temperature 0 the token with the best score is taken, and the rest does not matter.
+///    Otherwise scores are divided by the temperature and softmax makes them probabilities.
+/// 5. top_k: only the k likeliest tokens stay.
+/// 6. top_p: of these, the smallest number of likeliest tokens whose share of the probability that
+///    step 5 left is top_p or more; at least one.
+/// 7. min_p: of these, the tokens at least min_p times as likely as the likeliest.
+/// 8. One of them is drawn by its probability.
+///
+/// Among equals the lower id comes first: in step 4, and where steps 5 and 6 cut. Equal seeds give
+/// equal text, whatever the number of threads.
+///
+/// What is optional and not set comes from the model's generation_config.json when that asks to
+/// sample ("do_sample"); where it is silent, step 4 takes the best token and nothing is changed.
+/// A value out of its range is an error that names the option.
 struct GenerateOptions {
   /// Most new tokens; 0: until the context is full.
   int64_t max_tokens = 0;
-  /// 0: greedy. Otherwise logits are divided by it before sampling.
+  /// Finite, not negative. 0: greedy.
   std::optional<float> temperature = {};
-  /// Equal seeds give equal text, whatever the number of threads.
+  /// 0: no limit. More than there are tokens is no limit either.
+  std::optional<int64_t> top_k = {};
+  /// Above 0, at most 1, which is no limit.
+  std::optional<float> top_p = {};
+  /// 0 (no limit) to 1.
+  float min_p = 0.0f;
+  /// Finite, above 0. 1: none.
+  std::optional<float> repetition_penalty = {};
+  /// -2 to 2, as OpenAI defines them.
+  float presence_penalty = 0.0f;
+  float frequency_penalty = 0.0f;
+  /// Token id to a bias of -100 to 100.
+  std::map<int32_t, float> logit_bias = {};
   uint64_t seed = 0;
   /// Feed the prompt as it is, without the model's chat template.
   bool raw = false;
+  /// Do not end at the model's end-of-text tokens: they are read on like others and give no text.
+  bool ignore_eos = false;
+  /// The answer ends where the first of these strings is complete in its text. The string itself is
+  /// not passed on, and text that may be its beginning only when it has turned out not to be. Not
+  /// empty, valid UTF-8.
+  std::vector<std::string> stop = {};
 };
 
 enum class FinishReason {
-  stop,      ///< the model ended its answer
+  stop,      ///< the model ended its answer, or a stop string did
   length,    ///< max_tokens were generated, or the context is full
   cancelled  ///< the callback returned false
 };
@@ -68,11 +109,27 @@ class Session {
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
 
-  /// Answers `prompt`, which follows everything this session has seen: the user's next turn, where
-  /// the model has a chat template. Errors: a prompt that does not fit the context (limit_exceeded,
-  /// with both numbers), bad options; the session is then as it was before.
+  /// Answers `prompt`. Where the model has a chat template (and the prompt is not raw), it is the
+  /// user's next turn: the model then sees exactly the tokens of the whole conversation as the
+  /// template writes it, answers being the text that was passed on. Tokens that the cache holds
+  /// already are not read again. A raw prompt follows every token so far, and ends the
+  /// conversation: the next turn of a template would begin another one behind it.
+  ///
+  /// Errors: a prompt that does not fit the context (limit_exceeded, with both numbers), bad
+  /// options; the session is then as it was before.
   Result<GenerateStats> generate(std::string_view prompt, const GenerateOptions& options,
                                  const TextCallback& on_text);
+
+  /// Puts a system message in front of the conversation, the present one included (its next turn is
+  /// then read anew); an empty text takes it away. Raw prompts know none. Errors: a model without a
+  /// chat template, a template without a system role, text that is not UTF-8.
+  Status set_system(std::string_view text);
+
+  /// Forgets every turn; the system message stays.
+  void reset();
+
+  /// The ids of everything so far, the begin-of-text id included.
+  std::vector<int32_t> tokens() const;
 
   struct Impl;
 
@@ -90,6 +147,9 @@ class Engine {
   static Result<Engine> open(const std::string& directory, const EngineOptions& options = {});
 
   Session session() const;
+
+  /// What EngineOptions::chat_template may name.
+  static std::vector<std::string> chat_template_names();
 
   struct Impl;
   const Impl& impl() const { return *impl_; }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace rsr {
 
@@ -16,7 +17,7 @@ struct ContextOptions {
   int threads = 0;
   /// Instruction set of the kernels: "reference", "avx2", "avx512vnni". Empty: the environment
   /// variable RSR_FORCE_ISA when it is set, else the best that this machine has.
-  std::string isa = {};
+  std::string_view isa = {};
 };
 
 /// Threads and scratch memory; nothing about them is hidden or global. A context may be shared by

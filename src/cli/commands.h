@@ -18,6 +18,7 @@ inline constexpr int kInterrupted = 130;  // 128 + SIGINT, as shells have it
 using Action = std::function<int()>;
 
 void add_run(CLI::App& app, Action& action);
+void add_chat(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 

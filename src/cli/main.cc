@@ -29,6 +29,7 @@ constexpr const char* kExamples =
     "  rsr run models/demo -p \"Write the numbers from one to ten in words separated by commas "
     "only:\"\n"
     "  rsr run models/demo -p - --json < prompt.txt\n"
+    "  rsr chat models/demo\n"
     "  rsr inspect models/demo\n"
     "  rsr bench matvec --rows 4096 --cols 14336 --bits ternary\n"
     "\n"
@@ -43,6 +44,7 @@ int parse_and_act(int argc, char** argv) {
   app.require_subcommand(1);
   Action action;
   add_run(app, action);
+  add_chat(app, action);
   add_inspect(app, action);
   add_bench(app, action);
   try {

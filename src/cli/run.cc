@@ -1,17 +1,14 @@
 // rsr run: one prompt, one answer.
-#include <unistd.h>
-
-#include <charconv>
-#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
-#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/file.h"
 #include "cli/commands.h"
+#include "cli/generate_flags.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "rsr/engine.h"
@@ -20,11 +17,9 @@ namespace rsr::cli {
 namespace {
 
 struct RunOptions {
-  std::string directory;
+  GenerateFlags shared;
   std::string prompt;
-  EngineOptions engine;
-  GenerateOptions generate;
-  float temperature = 0.0f;
+  std::string prompt_file;
   bool json = false;
 };
 
@@ -82,22 +77,19 @@ std::string to_json(const std::string& text, const GenerateStats& stats) {
   return json.dump() + "\n";
 }
 
-/// Loads the model; on a terminal, says so for as long as it takes.
-Result<Engine> open_engine(const RunOptions& options) {
-  const bool terminal = isatty(STDERR_FILENO) == 1;
-  if (terminal) std::fprintf(stderr, "loading %s ...", options.directory.c_str());
-  Result<Engine> engine = Engine::open(options.directory, options.engine);
-  if (terminal) std::fprintf(stderr, "\r\033[K");
-  const Status status = engine.status();
-  if (status.message().starts_with("context_length")) return status.with_context("--context");
-  return engine;
+constexpr size_t kPromptLimit = size_t{64} << 20;
+
+Result<std::string> read_prompt(const RunOptions& options) {
+  if (!options.prompt_file.empty()) return base::read_file(options.prompt_file, kPromptLimit);
+  if (options.prompt != "-") return options.prompt;
+  return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
 /// `stats` is empty where the answer ended in an error, already reported.
 int finish_run(const Result<GenerateStats>& stats, const std::string& text, bool json,
                Output& output) {
   if (!json) output.write("\n");
-  if (!stats.ok()) return fail(stats.status());
+  if (!stats.ok()) return fail(with_advice(stats.status()));
   if (json) output.write(to_json(text, *stats));
   if (output.reader_gone()) return kOk;
   if (!output.status().ok()) return fail(output.status());
@@ -106,11 +98,13 @@ int finish_run(const Result<GenerateStats>& stats, const std::string& text, bool
 }
 
 int run(const RunOptions& options) {
-  std::string prompt = options.prompt;
-  if (prompt == "-") prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
-  const Result<Engine> engine = open_engine(options);
+  const Result<std::string> prompt = read_prompt(options);
+  if (!prompt.ok()) return fail(prompt.status());
+  const Result<Engine> engine = open_engine(options.shared);
   if (!engine.ok()) return fail(engine.status());
   Session session = engine->session();
+  const Status system = session.set_system(options.shared.system);
+  if (!system.ok()) return fail(with_advice(system).with_context("--system"));
   Output output;
   std::string text;
   bool began = false;
@@ -124,64 +118,36 @@ int run(const RunOptions& options) {
     }
     return !interrupted();
   };
-  const Result<GenerateStats> stats = session.generate(prompt, options.generate, on_text);
-  if (!stats.ok() && !began) return fail(stats.status());
+  const Result<GenerateStats> stats = session.generate(*prompt, options.shared.generate, on_text);
+  if (!stats.ok() && !began) return fail(with_advice(stats.status()));
   return finish_run(stats, text, options.json, output);
-}
-
-/// The parser alone would take "-1" for a huge number, and cut off a number that is too large.
-template <class Integer>
-std::string check_count(const std::string& text) {
-  Integer value = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem == std::errc() && end == text.data() + text.size() && value >= 0) return {};
-  return "must be a whole number of 0 to " + std::to_string(std::numeric_limits<Integer>::max()) +
-         ": " + text;
-}
-
-std::string check_temperature(const std::string& text) {
-  float value = 0.0f;
-  if (CLI::detail::lexical_cast(text, value) && std::isfinite(value) && value >= 0.0f) return {};
-  return "must be a finite number, not negative: " + text;
 }
 
 }  // namespace
 
 void add_run(CLI::App& app, Action& action) {
   const auto options = std::make_shared<RunOptions>();
-  GenerateOptions& generate = options->generate;
   CLI::App* command = app.add_subcommand("run", "Answer a prompt with a language model");
   command->footer(
       "The answer goes to standard output, the statistics to standard error. Ctrl-C ends the "
       "answer.");
-  command->add_option("model", options->directory, "Model directory (config.json, safetensors)")
-      ->required()
-      ->type_name("DIR");
-  command->add_option("-p,--prompt", options->prompt, "The prompt; - reads standard input")
-      ->required()
-      ->type_name("PROMPT");
-  command->add_flag("--raw", generate.raw, "Feed the prompt as it is, without the chat template");
-  command->add_option("--max-tokens", generate.max_tokens, "Most new tokens; 0: as context allows")
-      ->check(check_count<int64_t>)
-      ->type_name("N");
-  const CLI::Option* temperature =
-      command
-          ->add_option("--temperature", options->temperature,
-                       "0: the likeliest token; above: sample. Default: what the model asks for")
-          ->check(check_temperature)
-          ->type_name("T");
-  command->add_option("--seed", generate.seed, "Seed of sampling; equal seeds give equal text")
-      ->check(check_count<uint64_t>)
-      ->type_name("S");
-  add_threads(*command, &options->engine.context.threads);
-  command
-      ->add_option("--context", options->engine.context_length,
-                   "Tokens of context; 0: what the model was trained for")
-      ->check(check_count<int64_t>)
-      ->type_name("N");
+  CLI::Option* prompt =
+      command->add_option("-p,--prompt", options->prompt, "The prompt; - reads standard input")
+          ->type_name("PROMPT");
+  CLI::Option* file =
+      command->add_option("--prompt-file", options->prompt_file, "Read the prompt from a file")
+          ->excludes(prompt)
+          ->type_name("FILE");
+  CLI::Option* raw = command->add_flag("--raw", options->shared.generate.raw,
+                                       "Feed the prompt as it is, without the chat template");
   command->add_flag("--json", options->json, "One JSON object with text and statistics");
-  command->callback([options, temperature, &action] {
-    if (temperature->count() > 0) options->generate.temperature = options->temperature;
+  const ChatOptions chat = add_generate_flags(*command, &options->shared);
+  chat.system->excludes(raw);
+  chat.chat_template->excludes(raw);
+  command->callback([options, prompt, file, &action] {
+    if (prompt->count() + file->count() == 0) {
+      throw CLI::RequiredError("--prompt or --prompt-file");
+    }
     action = [options] { return run(*options); };
   });
 }

@@ -2,6 +2,7 @@
 #include <new>
 
 #include "base/check.h"
+#include "engine/chat_templates.h"
 #include "engine/engine_impl.h"
 #include "engine/session_impl.h"
 #include "model/kv_cache.h"
@@ -27,6 +28,28 @@ Status check_vocabulary(const model::ModelConfig& config, const text::Tokenizer&
                      " ids, config.json a vocab_size of ", config.vocab_size);
 }
 
+/// Jinja source of the template that holds; empty when there is none.
+Result<std::string> chat_source(const std::string& directory, const std::string& name) {
+  return name.empty() ? text::find_chat_template(directory) : engine::named_chat_template(name);
+}
+
+Status open_chat(const std::string& directory, const std::string& source, Engine::Impl* impl) {
+  if (source.empty()) return {};
+  RSR_ASSIGN_OR_RETURN(const text::TemplateTokens tokens, text::find_template_tokens(directory));
+  Result<text::ChatTemplate> chat = text::ChatTemplate::from_source(source, tokens);
+  if (chat.ok()) {
+    impl->chat = std::move(chat).value();
+    return {};
+  }
+  const Status status = chat.status().with_context(directory);
+  impl->chat_error =
+      status.code() != ErrorCode::unsupported
+          ? status
+          : base::error(status.code(), status.message(), "; raw prompts are possible",
+                        ", or a known template: ", engine::chat_template_list());
+  return {};
+}
+
 Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
                                                 const EngineOptions& options) {
   RSR_ASSIGN_OR_RETURN(Context context, Context::create(options.context));
@@ -36,7 +59,7 @@ Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
   RSR_ASSIGN_OR_RETURN(text::Tokenizer tokenizer,
                        text::Tokenizer::from_file(directory + "/tokenizer.json"));
   RSR_RETURN_IF_ERROR(check_vocabulary(config, tokenizer).with_context(directory));
-  RSR_ASSIGN_OR_RETURN(const std::string source, text::find_chat_template(directory));
+  RSR_ASSIGN_OR_RETURN(const std::string source, chat_source(directory, options.chat_template));
   RSR_ASSIGN_OR_RETURN(engine::GenerationConfig generation,
                        engine::read_generation_config(directory, config, tokenizer, source));
   RSR_ASSIGN_OR_RETURN(model::Model model, model::load_model(context.impl(), directory));
@@ -47,14 +70,10 @@ Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
                                                       .chat = {},
                                                       .chat_error = {},
                                                       .context_length = length});
-  if (source.empty()) return impl;
-  RSR_ASSIGN_OR_RETURN(const text::TemplateTokens tokens, text::find_template_tokens(directory));
-  Result<text::ChatTemplate> chat = text::ChatTemplate::from_source(source, tokens);
-  if (chat.ok()) {
-    impl->chat = std::move(chat).value();
-  } else {
-    impl->chat_error = chat.status().with_context(directory);
-  }
+  RSR_RETURN_IF_ERROR(open_chat(directory, source, impl.get()));
+  // What was chosen by name must work; what a model brings may be unknown, and raw prompts are
+  // left.
+  if (!options.chat_template.empty()) RSR_RETURN_IF_ERROR(impl->chat_error);
   return impl;
 }
 
@@ -67,6 +86,10 @@ Result<Engine> Engine::open(const std::string& directory, const EngineOptions& o
   } catch (const std::bad_alloc&) {
     return base::error(ErrorCode::limit_exceeded, directory, ": out of memory");
   }
+}
+
+std::vector<std::string> Engine::chat_template_names() {
+  return engine::chat_template_names();
 }
 
 Session Engine::session() const {

@@ -1,11 +1,11 @@
 #include "engine/generation_config.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/check.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "engine/sampling.h"
 #include "text/chat_template.h"
 
 namespace rsr::engine {
@@ -21,22 +21,30 @@ Result<Json> read_optional(const std::string& path) {
   return base::read_json(path, kFileLimit);
 }
 
-Result<float> read_temperature(const Json& json) {
+Status read_sampling(const Json& json, GenerationConfig* config) {
   RSR_ASSIGN_OR_RETURN(const bool sampling, base::json_bool(json, "do_sample", false));
   RSR_ASSIGN_OR_RETURN(const double temperature, base::json_number(json, "temperature", 1.0));
-  const auto value = static_cast<float>(temperature);
-  if (!std::isfinite(value) || value < 0.0f) {
-    return base::error(ErrorCode::corrupt_data, "\"temperature\" is ", temperature,
-                       ", must be finite and not negative");
-  }
-  return sampling ? value : 0.0f;
+  RSR_ASSIGN_OR_RETURN(const int64_t top_k, base::json_int(json, "top_k", 0));
+  RSR_ASSIGN_OR_RETURN(const double top_p, base::json_number(json, "top_p", 1.0));
+  RSR_ASSIGN_OR_RETURN(const double penalty, base::json_number(json, "repetition_penalty", 1.0));
+  GenerationConfig read;
+  read.temperature = static_cast<float>(temperature);
+  read.top_k = top_k;
+  read.top_p = static_cast<float>(top_p);
+  read.repetition_penalty = static_cast<float>(penalty);
+  RSR_RETURN_IF_ERROR(check_temperature("\"temperature\"", read.temperature));
+  RSR_RETURN_IF_ERROR(check_top_k("\"top_k\"", read.top_k));
+  RSR_RETURN_IF_ERROR(check_top_p("\"top_p\"", read.top_p));
+  RSR_RETURN_IF_ERROR(check_repetition_penalty("\"repetition_penalty\"", read.repetition_penalty));
+  if (sampling) *config = read;
+  return {};
 }
 
 Status read_file(const std::string& path, GenerationConfig* config) {
   RSR_ASSIGN_OR_RETURN(const Json json, read_optional(path));
-  const Result<float> temperature = read_temperature(json);
-  if (!temperature.ok()) return temperature.status().with_context(path);
-  config->temperature = *temperature;
+  const Status sampling = read_sampling(json, config);
+  // The options' checks speak of arguments; here the file is wrong.
+  if (!sampling.ok()) return base::error(ErrorCode::corrupt_data, path, ": ", sampling.message());
   const Result<std::vector<int32_t>> ids = model::read_token_ids(json, "eos_token_id");
   if (!ids.ok()) return ids.status().with_context(path);
   config->stop_ids.insert(config->stop_ids.end(), ids->begin(), ids->end());
@@ -50,8 +58,9 @@ Result<GenerationConfig> read_generation_config(const std::string& directory,
                                                 const text::Tokenizer& tokenizer,
                                                 std::string_view chat_template) {
   GenerationConfig config;
-  config.stop_ids = model.eos_token_ids;
   RSR_RETURN_IF_ERROR(read_file(directory + "/generation_config.json", &config));
+  config.stop_ids.insert(config.stop_ids.end(), model.eos_token_ids.begin(),
+                         model.eos_token_ids.end());
   RSR_ASSIGN_OR_RETURN(const text::TemplateTokens tokens, text::find_template_tokens(directory));
   if (const auto id = tokenizer.find(tokens.eos)) config.stop_ids.push_back(*id);
   for (const std::string_view end_of_turn : {"<|eot_id|>", "<|im_end|>"}) {

@@ -1,4 +1,4 @@
-// How a model's makers want it to generate: default temperature, and the ids that end an answer.
+// How a model's makers want it to generate: default sampling, and the ids that end an answer.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,12 @@
 namespace rsr::engine {
 
 struct GenerationConfig {
-  /// 0: greedy, which holds where generation_config.json is missing or does not ask to sample.
+  /// What generation_config.json sets when it asks to sample; greedy where it does not, or is
+  /// missing. The meaning of each is told at GenerateOptions.
   float temperature = 0.0f;
+  int64_t top_k = 0;
+  float top_p = 1.0f;
+  float repetition_penalty = 1.0f;
   /// Sorted; the union of the end-of-text ids of config.json, generation_config.json and
   /// tokenizer_config.json, and the end-of-turn token that the chat template writes.
   std::vector<int32_t> stop_ids;

@@ -1,4 +1,4 @@
-// The tokens of a user's turn.
+// The tokens that a session feeds: raw text, or a whole conversation as its template writes it.
 #pragma once
 
 #include <cstdint>
@@ -11,20 +11,21 @@
 
 namespace rsr::engine {
 
-/// Where in a conversation a turn stands.
-enum class Turn {
-  first,  ///< nothing before it: begins with the begin-of-text id
-  next    ///< follows an answer, whose end it must write
+/// Where in a session's context text stands.
+enum class Place {
+  begin,  ///< nothing before it: begins with the begin-of-text id, where the tokenizer adds one
+  later   ///< something before it: no second begin-of-text id
 };
 
 /// The text as it is, special tokens in it recognised as Hugging Face does.
 Result<std::vector<int32_t>> raw_prompt(const text::Tokenizer& tokenizer, std::string_view text,
-                                        Turn turn);
+                                        Place place);
 
-/// The text as a user's turn of the template, up to where the model's answer begins. Special tokens
-/// are those that the template writes; in the user's text they stay plain text.
+/// The conversation up to where the model's next answer begins. Special tokens are those that the
+/// template writes (its own begin-of-text token wherever the text stands); in the text of messages
+/// they stay plain text.
 Result<std::vector<int32_t>> chat_prompt(const text::Tokenizer& tokenizer,
-                                         const text::ChatTemplate& chat, std::string_view text,
-                                         Turn turn);
+                                         const text::ChatTemplate& chat,
+                                         const std::vector<text::Message>& messages, Place place);
 
 }  // namespace rsr::engine

@@ -25,36 +25,40 @@ class Prompt : public testing::Test {
   }
 };
 
-TEST_F(Prompt, FirstTurnIsTheRenderedText) {
-  const auto ids = chat_prompt(tokenizer_, chat_, " Count to ten: ", Turn::first).value();
+TEST_F(Prompt, IsTheRenderedConversation) {
+  const auto ids =
+      chat_prompt(tokenizer_, chat_, {{"user", " Count to ten: "}}, Place::begin).value();
   EXPECT_EQ(ids, encode("User: Count to ten:<|eot_id|>Assistant: ", true));
   EXPECT_EQ(std::count(ids.begin(), ids.end(), kBos), 1);
+  EXPECT_EQ(chat_prompt(tokenizer_, chat_, {{"user", "a"}, {"assistant", "b"}, {"user", "c"}},
+                        Place::begin)
+                .value(),
+            encode("User: a<|eot_id|>Assistant: b<|eot_id|>User: c<|eot_id|>Assistant: ", true));
 }
 
-TEST_F(Prompt, NextTurnEndsTheAnswerFirst) {
-  const auto ids = chat_prompt(tokenizer_, chat_, "And on.", Turn::next).value();
-  EXPECT_EQ(ids, encode("<|eot_id|>User: And on.<|eot_id|>Assistant: ", false));
+TEST_F(Prompt, LaterTextHasNoSecondBegin) {
+  EXPECT_EQ(chat_prompt(tokenizer_, chat_, {{"user", "a"}}, Place::later).value(),
+            encode("User: a<|eot_id|>Assistant: ", false));
 }
 
 TEST_F(Prompt, SpecialTokensOfTheUserAreText) {
-  const std::string text = "a<|eot_id|>b<|begin_of_text|>";
-  for (const Turn turn : {Turn::first, Turn::next}) {
-    const auto ids = chat_prompt(tokenizer_, chat_, text, turn).value();
-    EXPECT_EQ(std::count(ids.begin(), ids.end(), kEndOfTurn), turn == Turn::first ? 1 : 2);
-    EXPECT_EQ(std::count(ids.begin(), ids.end(), kBos), turn == Turn::first ? 1 : 0);
-  }
+  const auto ids =
+      chat_prompt(tokenizer_, chat_, {{"user", "a<|eot_id|>b<|begin_of_text|>"}}, Place::begin)
+          .value();
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), kEndOfTurn), 1);
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), kBos), 1);
 }
 
 TEST_F(Prompt, RawTextIsTakenAsItIs) {
-  EXPECT_EQ(raw_prompt(tokenizer_, "one<|eot_id|>", Turn::first).value(),
+  EXPECT_EQ(raw_prompt(tokenizer_, "one<|eot_id|>", Place::begin).value(),
             encode("one<|eot_id|>", true));
-  EXPECT_EQ(raw_prompt(tokenizer_, "one", Turn::next).value(), encode("one", false));
-  EXPECT_TRUE(raw_prompt(tokenizer_, "", Turn::next)->empty());
+  EXPECT_EQ(raw_prompt(tokenizer_, "one", Place::later).value(), encode("one", false));
+  EXPECT_TRUE(raw_prompt(tokenizer_, "", Place::later)->empty());
 }
 
 TEST_F(Prompt, InvalidUtf8IsAnError) {
-  EXPECT_FALSE(raw_prompt(tokenizer_, "\xff", Turn::first).ok());
-  EXPECT_FALSE(chat_prompt(tokenizer_, chat_, "\xff", Turn::first).ok());
+  EXPECT_FALSE(raw_prompt(tokenizer_, "\xff", Place::begin).ok());
+  EXPECT_FALSE(chat_prompt(tokenizer_, chat_, {{"user", "\xff"}}, Place::begin).ok());
 }
 
 }  // namespace

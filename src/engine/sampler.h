@@ -6,29 +6,45 @@
 #include <span>
 #include <vector>
 
+#include "engine/penalties.h"
+#include "engine/sampling.h"
 #include "rsr/status.h"
 
 namespace rsr::engine {
 
-/// The most likely token at temperature 0 (the lowest id among equals), otherwise a token with
-/// probability proportional to exp(logit / temperature).
+/// Chooses the tokens of one answer. The order of the steps is that of GenerateOptions: penalties
+/// and biases, then at temperature 0 the most likely token (the lowest id among equals), otherwise
+/// temperature, top-k, top-p, min-p, and a draw among what they leave.
 ///
-/// The choice is fixed by seed and logits: std::mt19937_64, whose numbers the C++ standard defines,
-/// one number per token, and the sums of one loop in double.
+/// The choice is fixed by options, seed and logits: std::mt19937_64, whose numbers the C++ standard
+/// defines, one number per token, and sums in double in a fixed order.
 class Sampler {
  public:
-  /// `temperature` is finite and not negative.
-  Sampler(float temperature, uint64_t seed) : temperature_(temperature), random_(seed) {}
+  /// `sampling` was checked; `context` is every token before the first new one.
+  explicit Sampler(const Sampling& sampling, std::span<const int32_t> context = {});
 
-  /// An error when a logit is NaN or plus infinity: weights or cache are broken.
+  /// The next token, remembered as generated. An error when a logit is NaN or plus infinity, or
+  /// when none is finite: weights or cache are broken.
   Result<int32_t> sample(std::span<const float> logits);
 
  private:
-  int32_t draw(std::span<const float> logits, float top);
+  struct Candidate {
+    double weight;
+    int32_t id;
+  };
 
-  double temperature_;
+  int32_t choose(std::span<const float> logits);
+  void weigh(double top);
+  void keep_top_k();
+  void keep_top_p();
+  void keep_min_p();
+  int32_t draw();
+
+  Sampling sampling_;
+  Penalties penalties_;
   std::mt19937_64 random_;
-  std::vector<double> weights_;  // exp((logit - top) / temperature), kept to save the allocation
+  std::vector<double> scores_;         // logits after penalties
+  std::vector<Candidate> candidates_;  // exp((score - top) / temperature); the best has weight 1
 };
 
 }  // namespace rsr::engine

@@ -1,11 +1,10 @@
 #include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <mutex>
 #include <new>
+#include <utility>
 
 #include "base/check.h"
 #include "engine/prompt.h"
+#include "engine/sampling.h"
 #include "engine/session_impl.h"
 #include "model/kv_cache.h"
 
@@ -13,160 +12,137 @@ namespace rsr {
 namespace {
 
 using base::error;
+using engine::History;
+using Ids = std::vector<int32_t>;
 
-/// Adds the time that it lives to a number of seconds.
-class Stopwatch {
- public:
-  explicit Stopwatch(double* seconds) : seconds_(seconds) {}
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-  ~Stopwatch() {
-    *seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  double* seconds_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-Status check_options(const GenerateOptions& options) {
-  if (options.max_tokens < 0) {
-    return error(ErrorCode::invalid_argument, "max_tokens is ", options.max_tokens,
-                 ", must not be negative");
-  }
-  const float temperature = options.temperature.value_or(0.0f);
-  if (!std::isfinite(temperature) || temperature < 0.0f) {
-    return error(ErrorCode::invalid_argument, "temperature is ", temperature,
-                 ", must be finite and not negative");
-  }
-  return {};
-}
-
-bool deliver(const TextCallback& on_text, std::string_view piece) {
-  return !on_text || on_text(piece);
+size_t common_prefix(const Ids& a, const Ids& b) {
+  return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first -
+                             a.begin());
 }
 
 }  // namespace
 
-Result<std::vector<int32_t>> Session::Impl::tokenize(std::string_view prompt, bool raw) const {
-  const text::Tokenizer& tokenizer = engine->tokenizer;
-  const bool first = sequence->length == 0 && unread.empty();
-  if (!raw && !engine->chat_error.ok()) {
-    return engine->chat_error.with_context("only raw prompts are possible");
+/// Gives a session a new history, and the old one back unless keep() is called. The cache holds
+/// what both have in common; nothing is copied into it.
+class Session::Impl::Undo {
+ public:
+  Undo(Impl* session, History next, int64_t common) : session_(session), common_(common) {
+    session_->sequence->length = common;
+    before_ = std::exchange(session_->history, std::move(next));
   }
-  if (raw || !engine->chat) {
-    return engine::raw_prompt(tokenizer, prompt, first ? engine::Turn::first : engine::Turn::next);
+  Undo(const Undo&) = delete;
+  Undo& operator=(const Undo&) = delete;
+  ~Undo() {
+    if (session_ == nullptr) return;
+    session_->sequence->length = common_;
+    session_->history = std::move(before_);
   }
-  const engine::Turn turn = in_chat ? engine::Turn::next : engine::Turn::first;
-  RSR_ASSIGN_OR_RETURN(std::vector<int32_t> ids,
-                       engine::chat_prompt(tokenizer, *engine->chat, prompt, turn));
+  void keep() { session_ = nullptr; }
+
+ private:
+  Impl* session_;
+  int64_t common_;
+  History before_;
+};
+
+Result<History> Session::Impl::after_prompt(std::string_view prompt, bool raw) const {
+  if (raw) return after_raw_prompt(prompt);
+  RSR_RETURN_IF_ERROR(engine->chat_error);
+  return engine->chat ? after_turn(prompt) : after_raw_prompt(prompt);
+}
+
+Result<History> Session::Impl::after_raw_prompt(std::string_view prompt) const {
+  const engine::Place place = history.ids.empty() ? engine::Place::begin : engine::Place::later;
+  RSR_ASSIGN_OR_RETURN(const Ids ids, engine::raw_prompt(engine->tokenizer, prompt, place));
+  History next;
+  next.ids = history.ids;
+  next.ids.insert(next.ids.end(), ids.begin(), ids.end());
+  return next;
+}
+
+Result<History> Session::Impl::after_turn(std::string_view prompt) const {
+  History next;
+  next.messages = history.messages;
+  next.messages.push_back({"user", std::string(prompt)});
+  next.conversation_begin =
+      history.messages.empty() ? history.ids.size() : history.conversation_begin;
+  std::vector<text::Message> conversation;
+  if (!system.empty()) conversation.push_back({"system", system});
+  conversation.insert(conversation.end(), next.messages.begin(), next.messages.end());
+  const auto begin = static_cast<ptrdiff_t>(next.conversation_begin);
+  const engine::Place place = begin == 0 ? engine::Place::begin : engine::Place::later;
+  RSR_ASSIGN_OR_RETURN(Ids ids,
+                       engine::chat_prompt(engine->tokenizer, *engine->chat, conversation, place));
   const bool has_bos = !ids.empty() && ids.front() == engine->model.config.bos_token_id;
-  if (!first && has_bos) ids.erase(ids.begin());  // raw text came before: it has begun already
-  return ids;
+  // Behind raw text the context has begun already, whatever the template writes.
+  if (begin > 0 && has_bos) ids.erase(ids.begin());
+  next.ids.assign(history.ids.begin(), history.ids.begin() + begin);
+  next.ids.insert(next.ids.end(), ids.begin(), ids.end());
+  return next;
 }
 
-Result<std::vector<int32_t>> Session::Impl::tokens_to_read(std::string_view prompt,
-                                                           bool raw) const {
-  RSR_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, tokenize(prompt, raw));
-  std::vector<int32_t> tokens = unread;
-  tokens.insert(tokens.end(), ids.begin(), ids.end());
-  if (tokens.empty()) return error(ErrorCode::invalid_argument, "the prompt is empty");
-  const auto count = static_cast<int64_t>(tokens.size());
-  if (count > room()) {
-    return error(ErrorCode::limit_exceeded, "the prompt does not fit: ", count,
-                 " tokens to read, room for ", room(), " in a context of ", engine->context_length);
+Result<int64_t> Session::Impl::tokens_kept(const Ids& ids) const {
+  if (ids.empty()) return error(ErrorCode::invalid_argument, "the prompt is empty");
+  const auto count = static_cast<int64_t>(ids.size());
+  const auto common = static_cast<int64_t>(common_prefix(history.ids, ids));
+  // The logits of the last token are needed, and they are not in the cache.
+  const int64_t kept = std::min({common, sequence->length, count - 1});
+  if (count > engine->context_length) {
+    return error(ErrorCode::limit_exceeded, "the prompt does not fit: ", count - kept,
+                 " tokens to read, room for ", engine->context_length - kept, " in a context of ",
+                 engine->context_length);
   }
-  return tokens;
-}
-
-void Session::Impl::read(std::span<const int32_t> tokens, model::LogitsOf which) {
-  Context::Impl& context = engine->context.impl();
-  const std::lock_guard lock(context.mutex);
-  logits = model::forward(context, engine->model, *sequence, tokens, which);
-}
-
-bool Session::Impl::read_prompt(std::span<const int32_t> tokens, const TextCallback& on_text) {
-  const int64_t start = sequence->length;
-  while (tokens.size() > model::kTile) {
-    read(tokens.first(model::kTile), model::LogitsOf::none);
-    tokens = tokens.subspan(model::kTile);
-    if (!deliver(on_text, "")) {
-      sequence->length = start;
-      return false;
-    }
-  }
-  read(tokens, model::LogitsOf::last);
-  return true;
-}
-
-Status Session::Impl::answer(const GenerateOptions& options, const TextCallback& on_text,
-                             GenerateStats* stats) {
-  const engine::GenerationConfig& defaults = engine->generation;
-  engine::Sampler sampler(options.temperature.value_or(defaults.temperature), options.seed);
-  text::Utf8Stream stream;
-  while (true) {
-    int32_t id = 0;
-    {
-      const Stopwatch watch(&stats->decode_seconds);
-      if (!unread.empty()) {
-        read(unread, model::LogitsOf::last);
-        unread.clear();
-        ++stats->decode_steps;
-      }
-      // Rows of the table beyond the tokenizer's ids are padding.
-      const auto ids = static_cast<size_t>(engine->tokenizer.vocab_size());
-      RSR_ASSIGN_OR_RETURN(id, sampler.sample(logits.first(ids)));
-    }
-    ++stats->new_tokens;
-    if (std::binary_search(defaults.stop_ids.begin(), defaults.stop_ids.end(), id)) {
-      stats->finish = FinishReason::stop;
-      break;
-    }
-    unread = {id};
-    if (!deliver(on_text, stream.push(engine->tokenizer.token_bytes(id, true)))) {
-      stats->finish = FinishReason::cancelled;
-      return {};
-    }
-    if (stats->new_tokens == options.max_tokens || room() == 0) {
-      stats->finish = FinishReason::length;
-      break;
-    }
-  }
-  if (const std::string rest = stream.finish(); !rest.empty()) deliver(on_text, rest);
-  return {};
+  return kept;
 }
 
 Result<GenerateStats> Session::Impl::generate(std::string_view prompt,
                                               const GenerateOptions& options,
                                               const TextCallback& on_text) {
-  RSR_RETURN_IF_ERROR(check_options(options));
+  RSR_RETURN_IF_ERROR(engine::check_options(options, engine->tokenizer.vocab_size()));
   const model::Model& model = engine->model;
   if (!sequence) {
     RSR_ASSIGN_OR_RETURN(model::KvCache cache,
                          model::KvCache::create(model.config, engine->context_length));
     sequence.emplace(std::move(cache));
   }
-  RSR_ASSIGN_OR_RETURN(const std::vector<int32_t> tokens, tokens_to_read(prompt, options.raw));
+  RSR_ASSIGN_OR_RETURN(History next, after_prompt(prompt, options.raw));
+  RSR_ASSIGN_OR_RETURN(const int64_t kept, tokens_kept(next.ids));
+  Undo undo(this, std::move(next), kept);
   GenerateStats stats;
-  stats.prompt_tokens = static_cast<int64_t>(tokens.size());
-  bool read_all = false;
-  {
-    const Stopwatch watch(&stats.prompt_seconds);
-    read_all = read_prompt(tokens, on_text);
-  }
-  if (!read_all) {
+  if (!read_prompt(on_text, &stats)) {
     stats.finish = FinishReason::cancelled;
     return stats;
   }
-  unread.clear();
-  in_chat = in_chat || (engine->chat && !options.raw);
   const int64_t first = sequence->length;
-  RSR_RETURN_IF_ERROR(answer(options, on_text, &stats));
+  engine::Reply reply(options.stop, on_text);
+  RSR_RETURN_IF_ERROR(answer(options, &reply, &stats));
+  if (!history.messages.empty()) history.messages.push_back({"assistant", reply.text()});
+  undo.keep();
   const double mean_length = static_cast<double>(first + sequence->length) / 2;
   stats.bytes_per_token =
       static_cast<double>(model.weight_bytes()) +
       mean_length * static_cast<double>(model::KvCache::bytes_per_position(model.config));
   return stats;
+}
+
+Status Session::Impl::set_system(std::string_view text) {
+  if (!text.empty()) {
+    RSR_RETURN_IF_ERROR(engine->chat_error);
+    if (!engine->chat) {
+      return error(ErrorCode::unsupported,
+                   "the model has no chat template, and so no place for a system message");
+    }
+    const std::vector<text::Message> trial = {{"system", std::string(text)}, {"user", "x"}};
+    RSR_RETURN_IF_ERROR(
+        engine->chat->render(trial, true).status().with_context("the system message"));
+  }
+  system = text;
+  return {};
+}
+
+void Session::Impl::reset() {
+  history = {};
+  if (sequence) sequence->length = 0;
 }
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -181,6 +157,22 @@ Result<GenerateStats> Session::generate(std::string_view prompt, const GenerateO
   } catch (const std::bad_alloc&) {
     return error(ErrorCode::limit_exceeded, "out of memory");
   }
+}
+
+Status Session::set_system(std::string_view text) {
+  try {
+    return impl_->set_system(text);
+  } catch (const std::bad_alloc&) {
+    return error(ErrorCode::limit_exceeded, "out of memory");
+  }
+}
+
+void Session::reset() {
+  impl_->reset();
+}
+
+std::vector<int32_t> Session::tokens() const {
+  return impl_->tokens();
 }
 
 }  // namespace rsr

@@ -5,10 +5,13 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/engine_impl.h"
+#include "engine/history.h"
+#include "engine/reply.h"
 #include "engine/sampler.h"
 #include "model/forward.h"
 #include "rsr/engine.h"
@@ -20,30 +23,41 @@ struct Session::Impl {
 
   Result<GenerateStats> generate(std::string_view prompt, const GenerateOptions& options,
                                  const TextCallback& on_text);
+  Status set_system(std::string_view text);
+  void reset();
+  const std::vector<int32_t>& tokens() const { return history.ids; }
 
  private:
-  /// Tokens of the prompt, as it continues what this session has seen.
-  Result<std::vector<int32_t>> tokenize(std::string_view prompt, bool raw) const;
+  class Undo;
 
-  /// The unread token and the prompt's, when they fit the context.
-  Result<std::vector<int32_t>> tokens_to_read(std::string_view prompt, bool raw) const;
+  /// What the history is to be when the prompt has been read.
+  Result<engine::History> after_prompt(std::string_view prompt, bool raw) const;
+  Result<engine::History> after_raw_prompt(std::string_view prompt) const;
+  Result<engine::History> after_turn(std::string_view prompt) const;
 
-  /// Reads a prompt tile by tile; false when the callback ended it, and nothing has changed then.
-  bool read_prompt(std::span<const int32_t> tokens, const TextCallback& on_text);
+  /// How many tokens of the cache stay for a history of `ids`, of which at least one is to be read;
+  /// an error when the rest does not fit.
+  Result<int64_t> tokens_kept(const std::vector<int32_t>& ids) const;
+
+  /// Reads what is unread, tile by tile; false when the callback ended it. Fills in the numbers of
+  /// the prompt.
+  bool read_prompt(const TextCallback& on_text, GenerateStats* stats);
 
   /// Generates after a prompt; fills in everything but the prompt's numbers.
-  Status answer(const GenerateOptions& options, const TextCallback& on_text, GenerateStats* stats);
+  Status answer(const GenerateOptions& options, engine::Reply* reply, GenerateStats* stats);
+  Result<int32_t> next_token(engine::Sampler* sampler, GenerateStats* stats);
 
-  /// One forward pass; the engine's sessions take turns.
-  void read(std::span<const int32_t> tokens, model::LogitsOf which);
+  /// One forward pass over the next `count` unread tokens; the engine's sessions take turns.
+  void read(size_t count, model::LogitsOf which);
 
+  size_t unread() const { return history.ids.size() - static_cast<size_t>(sequence->length); }
   int64_t room() const { return engine->context_length - sequence->length; }
 
   std::shared_ptr<const Engine::Impl> engine;
   std::optional<model::Sequence> sequence;  // from the first generate() on
-  std::vector<int32_t> unread;    // the last token of an answer: said, not yet in the cache
+  engine::History history;
+  std::string system;             // the system message; empty: none
   std::span<const float> logits;  // of the last token read; in the sequence's scratch
-  bool in_chat = false;           // an answer of the chat template is open
 };
 
 }  // namespace rsr

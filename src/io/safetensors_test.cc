@@ -203,5 +203,14 @@ TEST(ToFloats, CopiesFloatsAndRefusesOtherTypes) {
   EXPECT_TRUE(has_all(status.message(), {"\"t\"", "i8 [1]"}));
 }
 
+TEST(Safetensors, CountsNoElementsWhenAnExtentIsZero) {
+  // The first two extents alone would overflow.
+  const auto tensors = parse_safetensors_header(
+      R"({"a":{"dtype":"F4","shape":[9223372036854775807,2,0],"data_offsets":[0,0]}})", {},
+      nullptr);
+  ASSERT_TRUE(tensors.ok()) << tensors.status().message();
+  EXPECT_EQ(tensors->at("a").elements(), 0);
+}
+
 }  // namespace
 }  // namespace rsr::io

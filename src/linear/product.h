@@ -62,7 +62,7 @@ inline constexpr int64_t kTokensAtOnce = 64;
 
 // Multiply-adds below which a thread is not worth starting: about 2 microseconds of work at the
 // speed of AVX-512, against 1 or 2 for the start.
-inline constexpr int64_t kWorthAThread = 256 * 1024;
+inline constexpr int64_t kWorthAThread = int64_t{256} * 1024;
 
 /// Calls receive(segment, token, rows, sums) for every token and segment, segments in order, with
 /// sums[r] for each r in `rows`; from several threads at once, on disjoint rows.

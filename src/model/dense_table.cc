@@ -89,19 +89,18 @@ Result<DenseTable> make_dense(const io::Tensor& tensor) {
   const std::byte* data = tensor.data.data();
   if (tensor.dtype == io::DType::f32) {
     RSR_ASSIGN_OR_RETURN(table, from_f32(tensor));
-    data = reinterpret_cast<const std::byte*>(table.copy.data());
   } else if (tensor.dtype == io::DType::bf16 || tensor.dtype == io::DType::f16) {
     table.view.format = tensor.dtype == io::DType::bf16 ? Float16::bf16 : Float16::f16;
+    if (reinterpret_cast<uintptr_t>(data) % alignof(uint16_t) != 0) {
+      table.copy = base::AlignedArray<uint16_t>(tensor.data.size() / sizeof(uint16_t));
+      std::memcpy(table.copy.data(), data, tensor.data.size());
+    }
   } else {
     return base::error(ErrorCode::unsupported, tensor.name, ": is ", tensor.describe(),
                        ", expected bf16 or f16");
   }
-  if (reinterpret_cast<uintptr_t>(data) % alignof(uint16_t) != 0) {
-    table.copy = base::AlignedArray<uint16_t>(tensor.data.size() / sizeof(uint16_t));
-    std::memcpy(table.copy.data(), data, tensor.data.size());
-    data = reinterpret_cast<const std::byte*>(table.copy.data());
-  }
-  table.view.weight = reinterpret_cast<const uint16_t*>(data);
+  table.view.weight =
+      table.copy.empty() ? reinterpret_cast<const uint16_t*>(data) : table.copy.data();
   table.view.rows = tensor.shape[0];
   table.view.cols = tensor.shape[1];
   return table;

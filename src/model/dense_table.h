@@ -14,6 +14,10 @@ namespace rsr::model {
 
 /// In place in the model's file; copied from an odd address, and from f32.
 struct DenseTable {
+  DenseTable() = default;
+  DenseTable(DenseTable&&) = default;  // moved only: the view of a copied table would point
+  DenseTable& operator=(DenseTable&&) = default;  // into the first one's memory
+
   linear::Dense view;
   base::AlignedArray<uint16_t> copy;
 

@@ -29,13 +29,11 @@ constexpr unsigned long kBudgetBase = 1'000'000;
 constexpr unsigned long kBudgetPerByte = 64;
 
 /// Steps forward are not retries, and some patterns walk to the end of the text for each retry, and
-/// from each place. The clock catches those. It is read between searches only, so one search may
-/// not cost much more than the one before it: its allowance grows by at most kStepBytes / length,
-/// and it begins at no more than kWindow places, fewer at first.
+/// from each place. The clock catches those. It is read between the tries of a match only, so one
+/// must not cost much more than the one before it: its allowance grows by at most kStepBytes
+/// divided by the text's length.
 constexpr size_t kStepBytes = 2'000'000'000;
-constexpr unsigned long kMinStep = 2'000;
-constexpr size_t kFirstWindow = 64;
-constexpr size_t kWindow = 4096;
+constexpr unsigned long kMinStep = 20'000;
 constexpr auto kTimeBase = std::chrono::seconds(5);
 constexpr auto kTimePerByte = std::chrono::microseconds(5);
 
@@ -73,22 +71,21 @@ class Searcher {
 
   /// The first match at or after `start`, or ONIG_MISMATCH in *code.
   Result<ByteRange> search(size_t start, int* code) {
-    for (size_t window = kFirstWindow;; window = std::min(2 * window, kWindow)) {
-      const size_t range = text_.size() - start > window ? start + window : text_.size();
-      RSR_ASSIGN_OR_RETURN(const ByteRange match, search_window(start, range, code));
-      if (*code != ONIG_MISMATCH || range == text_.size()) return match;
-      start = range;
-      while ((static_cast<unsigned char>(text_[start]) & 0xC0) == 0x80) --start;
+    // Place by place: onig_search would try all of them before the clock is read again, and its
+    // argument `range` bounds where a match ends, not only where it begins.
+    for (size_t at = start;; at += decode_utf8(text_, at).length) {
+      RSR_ASSIGN_OR_RETURN(const ByteRange match, match_at(at, start, code));
+      if (*code != ONIG_MISMATCH || at == text_.size()) return match;
     }
   }
 
  private:
-  /// The first match that begins at `start` to `range`.
-  Result<ByteRange> search_window(size_t start, size_t range, int* code) {
+  /// The match at `at` of a search from `start`.
+  Result<ByteRange> match_at(size_t at, size_t start, int* code) {
     unsigned long allowance = kFirstAllowance;
     for (;; allowance = next_allowance(allowance)) {
       if (Clock::now() > deadline_) return too_slow("time");
-      *code = try_search(start, range, allowance);
+      *code = try_match(at, allowance);
       if (*code >= 0) return found(start);
       if (*code == ONIG_MISMATCH) return ByteRange{};
       const bool ran_out =
@@ -116,13 +113,11 @@ class Searcher {
                        match.end, " in a search from ", start);
   }
 
-  int try_search(size_t start, size_t range, unsigned long allowance) {
+  int try_match(size_t at, unsigned long allowance) {
     onig_set_retry_limit_in_match_of_match_param(param_.get(), allowance);
-    onig_set_retry_limit_in_search_of_match_param(param_.get(), allowance);
     const UChar* begin = chars(text_);
-    const UChar* end = begin + text_.size();
-    return onig_search_with_param(regex_, begin, end, begin + start, begin + range, region_.get(),
-                                  ONIG_OPTION_NONE, param_.get());
+    return onig_match_with_param(regex_, begin, begin + text_.size(), begin + at, region_.get(),
+                                 ONIG_OPTION_NONE, param_.get());
   }
 
   Status too_slow(const char* what) const {

@@ -10,6 +10,7 @@ namespace rsr::text {
 namespace {
 
 using base::Json;
+using nlohmann::literals::operator""_json_pointer;
 using Ids = std::vector<int32_t>;
 
 /// A byte-level tokenizer whose letters are their own tokens, for tests to change.
@@ -185,6 +186,41 @@ TEST(Tokenizer, TakesModelsWithoutATypeAndCommentsAmongMerges) {
   json["model"].erase("type");
   json["model"]["merges"] = {"#version: 0.2", "a b"};
   EXPECT_EQ(encode(json, "ab", kBare), (Ids{8}));
+}
+
+TEST(Tokenizer, RefusesTextThatGrowsWithoutEnd) {
+  const auto status = [](const char* member, const char* list, const char* part) {
+    Json json = small();
+    json[member] = {{"type", "Sequence"}, {list, Json::array()}};
+    for (int i = 0; i < 34; ++i) json[member][list].push_back(Json::parse(part));
+    const auto tokenizer = make(json);
+    return tokenizer.ok() ? tokenizer->encode("a\xC3\xA9", kBare).status() : tokenizer.status();
+  };
+  const char* doubling = R"({"type":"Replace","pattern":{"String":"a"},"content":"aa"})";
+  EXPECT_EQ(status("normalizer", "normalizers", doubling).code(), ErrorCode::limit_exceeded);
+  const char* levels = R"({"type":"ByteLevel","use_regex":false})";
+  EXPECT_EQ(status("pre_tokenizer", "pretokenizers", levels).code(), ErrorCode::limit_exceeded);
+  Json json = small();
+  for (int i = 0; i < 5000; ++i) json["/post_processor/special_tokens/<s>/ids"_json_pointer] += 20;
+  EXPECT_EQ(make(json).status().code(), ErrorCode::limit_exceeded);
+}
+
+TEST(Tokenizer, TakesAWildIdForWhatItIs) {
+  // A table by id would take a gigabyte here.
+  Json json = small();
+  json["added_tokens"][0]["id"] = 16777215;
+  json["post_processor"] = nullptr;
+  EXPECT_EQ(encode(json, "<s>", kBare), (Ids{16777215}));
+  EXPECT_EQ(make(json)->vocab_size(), 16777216);
+}
+
+TEST(Tokenizer, StripsMuchSpaceInLittleTime) {
+  // Each token looked for all of the space before it, 10^11 steps here.
+  Json json = small();
+  json["added_tokens"][2] = {{"id", 22}, {"content", "\t"}, {"lstrip", true}};
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(encode(json, std::string(500'000, '\t'), kBare).size(), 500'000u);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
 }
 
 TEST(Tokenizer, EncodesALongRunInLittleTime) {

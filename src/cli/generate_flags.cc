@@ -1,0 +1,169 @@
+#include "cli/generate_flags.h"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <map>
+
+#include "base/check.h"
+#include "cli/commands.h"
+
+namespace rsr::cli {
+namespace {
+
+/// The parser alone would take "-1" for a huge number, and cut off a number that is too large.
+template <class Integer>
+std::string check_count(const std::string& text) {
+  Integer value = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (problem == std::errc() && end == text.data() + text.size() && value >= 0) return {};
+  return "must be a whole number of 0 to " + std::to_string(std::numeric_limits<Integer>::max()) +
+         ": " + text;
+}
+
+/// A check of one number: finite, and what `holds` says. NaN holds nowhere.
+template <class Condition>
+auto number(const char* rule, Condition holds) {
+  return [rule, holds](const std::string& text) -> std::string {
+    float value = 0.0f;
+    if (CLI::detail::lexical_cast(text, value) && std::isfinite(value) && holds(value)) return {};
+    return "must be " + std::string(rule) + ": " + text;
+  };
+}
+
+constexpr float kMostBias = 100.0f;
+
+/// "ID=VALUE"; false when it is not.
+bool parse_bias(const std::string& text, std::map<int32_t, float>* biases) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos) return false;
+  int32_t id = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + equals, id);
+  float value = 0.0f;
+  const bool parsed = problem == std::errc() && end == text.data() + equals && id >= 0 &&
+                      CLI::detail::lexical_cast(text.substr(equals + 1), value);
+  if (!parsed || !(std::abs(value) <= kMostBias)) return false;
+  biases->insert_or_assign(id, value);
+  return true;
+}
+
+std::string check_bias(const std::string& text) {
+  std::map<int32_t, float> ignored;
+  if (parse_bias(text, &ignored)) return {};
+  return "must be ID=VALUE, a token id and a number of -100 to 100: " + text;
+}
+
+void add_choice(CLI::App& command, GenerateOptions* generate) {
+  command
+      .add_option("--temperature", generate->temperature,
+                  "0: the likeliest token; above: sample. Default: what the model asks for")
+      ->check(number("a finite number, not negative", [](float v) { return v >= 0; }))
+      ->type_name("T");
+  command.add_option("--top-k", generate->top_k, "Sample among the K likeliest tokens; 0: all")
+      ->check(check_count<int64_t>)
+      ->type_name("K");
+  command
+      .add_option("--top-p", generate->top_p,
+                  "Sample among the likeliest tokens that together have probability P")
+      ->check(number("above 0 and at most 1", [](float v) { return v > 0 && v <= 1; }))
+      ->type_name("P");
+  command
+      .add_option("--min-p", generate->min_p,
+                  "Sample among tokens at least P times as likely as the likeliest")
+      ->check(number("from 0 to 1", [](float v) { return v >= 0 && v <= 1; }))
+      ->type_name("P");
+  command.add_option("--seed", generate->seed, "Seed of sampling; equal seeds give equal text")
+      ->check(check_count<uint64_t>)
+      ->type_name("S");
+}
+
+void add_penalties(CLI::App& command, GenerateOptions* generate) {
+  const auto within_two = number("from -2 to 2", [](float v) { return v >= -2 && v <= 2; });
+  command
+      .add_option("--repetition-penalty", generate->repetition_penalty,
+                  "Divides the score of tokens of the context; 1: none")
+      ->check(number("a finite number above 0", [](float v) { return v > 0; }))
+      ->type_name("R");
+  command
+      .add_option("--presence-penalty", generate->presence_penalty,
+                  "Taken from the score of every token that was generated")
+      ->check(within_two)
+      ->type_name("R");
+  command
+      .add_option("--frequency-penalty", generate->frequency_penalty,
+                  "The same, times how often it was generated")
+      ->check(within_two)
+      ->type_name("R");
+  // Parsed here and not by the parser's maps, which would take a value without its id.
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--logit-bias",
+          [generate](const std::vector<std::string>& biases) {
+            for (const std::string& bias : biases) parse_bias(bias, &generate->logit_bias);
+          },
+          "Added to the score of token ID; repeatable")
+      ->allow_extra_args(false)
+      ->check(check_bias)
+      ->type_name("ID=VALUE");
+}
+
+void add_end(CLI::App& command, GenerateOptions* generate) {
+  command.add_option("--max-tokens", generate->max_tokens, "Most new tokens; 0: as context allows")
+      ->check(check_count<int64_t>)
+      ->type_name("N");
+  command.add_option("--stop", generate->stop, "End the answer before this text; repeatable")
+      ->allow_extra_args(false)
+      ->check([](const std::string& text) {
+        return std::string(text.empty() ? "must not be empty" : "");
+      })
+      ->type_name("TEXT");
+  command.add_flag("--ignore-eos", generate->ignore_eos,
+                   "Do not end where the model ends its answer");
+}
+
+}  // namespace
+
+ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
+  command.add_option("model", flags->directory, "Model directory (config.json, safetensors)")
+      ->required()
+      ->type_name("DIR");
+  ChatOptions options = {};
+  options.system =
+      command.add_option("--system", flags->system, "System message in front")->type_name("TEXT");
+  options.chat_template = command
+                              .add_option("--chat-template", flags->engine.chat_template,
+                                          "A known template in place of the model's own")
+                              ->check(CLI::IsMember(Engine::chat_template_names()))
+                              ->type_name("NAME");
+  add_end(command, &flags->generate);
+  add_choice(command, &flags->generate);
+  add_penalties(command, &flags->generate);
+  add_threads(command, &flags->engine.context.threads);
+  command
+      .add_option("--context", flags->engine.context_length,
+                  "Tokens of context; 0: what the model was trained for")
+      ->check(check_count<int64_t>)
+      ->type_name("N");
+  return options;
+}
+
+Result<Engine> open_engine(const GenerateFlags& flags) {
+  const bool terminal = isatty(STDERR_FILENO) == 1;
+  if (terminal) std::fprintf(stderr, "loading %s ...", flags.directory.c_str());
+  Result<Engine> engine = Engine::open(flags.directory, flags.engine);
+  if (terminal) std::fprintf(stderr, "\r\033[K");
+  const Status status = engine.status();
+  if (status.message().starts_with("context_length")) return status.with_context("--context");
+  return engine;
+}
+
+Status with_advice(const Status& status) {
+  if (status.code() != ErrorCode::unsupported) return status;
+  // Of what a loaded model can refuse, only its template is not supported.
+  return base::error(status.code(), status.message(), "; --chat-template NAME chooses one");
+}
+
+}  // namespace rsr::cli

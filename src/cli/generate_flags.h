@@ -1,0 +1,34 @@
+// The flags that `rsr run` and `rsr chat` share: the model, its context, and sampling.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "rsr/engine.h"
+
+namespace rsr::cli {
+
+struct GenerateFlags {
+  std::string directory;
+  std::string system;
+  EngineOptions engine;
+  GenerateOptions generate;
+};
+
+/// The options of `flags` that a parser fills in; those that have no meaning with raw prompts are
+/// kept, so that a command can say so.
+struct ChatOptions {
+  CLI::Option* system;
+  CLI::Option* chat_template;
+};
+
+/// Adds the model directory and all flags. `flags` must live as long as the parser.
+ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags);
+
+/// Loads the model; on a terminal, says so for as long as it takes. Errors name the flag.
+Result<Engine> open_engine(const GenerateFlags& flags);
+
+/// The error with the flag that helps, where one does.
+Status with_advice(const Status& status);
+
+}  // namespace rsr::cli

@@ -1,0 +1,83 @@
+// The part of a session that runs the model: reads tokens, says tokens.
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+
+#include "base/check.h"
+#include "engine/sampling.h"
+#include "engine/session_impl.h"
+
+namespace rsr {
+namespace {
+
+/// Adds the time that it lives to a number of seconds.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double* seconds) : seconds_(seconds) {}
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch() {
+    *seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  double* seconds_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+void Session::Impl::read(size_t count, model::LogitsOf which) {
+  Context::Impl& context = engine->context.impl();
+  const auto tokens = std::span(history.ids).subspan(static_cast<size_t>(sequence->length), count);
+  const std::lock_guard lock(context.mutex);
+  logits = model::forward(context, engine->model, *sequence, tokens, which);
+}
+
+bool Session::Impl::read_prompt(const TextCallback& on_text, GenerateStats* stats) {
+  const Stopwatch watch(&stats->prompt_seconds);
+  stats->prompt_tokens = static_cast<int64_t>(unread());
+  while (unread() > model::kTile) {
+    read(model::kTile, model::LogitsOf::none);
+    if (on_text && !on_text("")) return false;
+  }
+  read(unread(), model::LogitsOf::last);
+  return true;
+}
+
+Result<int32_t> Session::Impl::next_token(engine::Sampler* sampler, GenerateStats* stats) {
+  const Stopwatch watch(&stats->decode_seconds);
+  if (unread() > 0) {
+    read(unread(), model::LogitsOf::last);
+    ++stats->decode_steps;
+  }
+  ++stats->new_tokens;
+  // Rows of the table beyond the tokenizer's ids are padding.
+  return sampler->sample(logits.first(static_cast<size_t>(engine->tokenizer.vocab_size())));
+}
+
+Status Session::Impl::answer(const GenerateOptions& options, engine::Reply* reply,
+                             GenerateStats* stats) {
+  const engine::GenerationConfig& defaults = engine->generation;
+  engine::Sampler sampler(engine::choose_sampling(options, defaults), history.ids);
+  const std::vector<int32_t>& ends = defaults.stop_ids;
+  while (true) {
+    RSR_ASSIGN_OR_RETURN(const int32_t id, next_token(&sampler, stats));
+    stats->finish = FinishReason::stop;
+    if (!options.ignore_eos && std::binary_search(ends.begin(), ends.end(), id)) break;
+    history.ids.push_back(id);
+    if (!reply->push(engine->tokenizer.token_bytes(id, true))) {
+      stats->finish = FinishReason::cancelled;
+      return {};
+    }
+    if (reply->stopped()) return {};
+    if (stats->new_tokens == options.max_tokens || room() == 0) {
+      stats->finish = FinishReason::length;
+      break;
+    }
+  }
+  reply->finish();
+  return {};
+}
+
+}  // namespace rsr
