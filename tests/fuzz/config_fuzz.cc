@@ -15,7 +15,7 @@ void check_config(const rsr::model::ModelConfig& config) {
   }
   FUZZ_CHECK(config.num_heads % config.num_kv_heads == 0);
   FUZZ_CHECK(config.head_dim % 2 == 0);
-  FUZZ_CHECK(config.rms_norm_eps > 0 && config.rope_theta >= 1);
+  FUZZ_CHECK(config.rms_norm_eps > 0 && config.rope.theta >= 1);
   int64_t cache = 0;
   FUZZ_CHECK(!__builtin_mul_overflow(config.kv_dim(), config.num_layers, &cache));
   FUZZ_CHECK(!__builtin_mul_overflow(cache, 2 * sizeof(float) * config.max_positions, &cache));
