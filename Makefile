@@ -10,7 +10,7 @@ JOBS ?= $(shell nproc)
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-deps: ## install what is missing (Debian or Ubuntu packages, a Python environment in .venv)
+deps: ## install what is missing (Debian or Ubuntu packages)
 	@tools/install_deps.sh
 
 build: deps ## build library, command and tests (PRESET=release|dev|asan|tsan)
@@ -26,6 +26,7 @@ test-cpp: build
 	ctest --preset $(PRESET) -j $(JOBS)
 
 test-python: build
+	@tools/install_deps.sh --python
 	RSR_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests
 
 SECONDS ?= 60

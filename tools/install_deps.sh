@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the build and the tests need and this machine lacks. Run by every make target, so a
-# machine that has it all is left alone and answers in well under a second.
+# Installs what the build and the tests need and this machine lacks; with --python also the Python
+# environment of the tests. Run by every make target, so a machine that has it all is left alone and
+# answers in well under a second.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,7 +24,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 stamp=.venv/requirements.txt
-if ! cmp -s tests/requirements.txt "$stamp" 2>/dev/null; then
+if [ "${1:-}" = --python ] && ! cmp -s tests/requirements.txt "$stamp" 2>/dev/null; then
   echo "making the Python environment of the tests in .venv" >&2
   /usr/bin/python3 -m venv .venv
   .venv/bin/pip install -q --disable-pip-version-check -r tests/requirements.txt

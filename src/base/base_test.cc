@@ -50,6 +50,7 @@ TEST(ThreadPool, CallsFromSeveralThreadsWaitForEachOther) {
   std::atomic<int64_t> sum = 0;
   {
     std::vector<std::jthread> callers;
+    callers.reserve(4);
     for (int c = 0; c < 4; ++c) {
       callers.emplace_back([&] {
         for (int i = 0; i < 200; ++i) {

@@ -150,8 +150,9 @@ void expect_close(const Problem& p, const MatrixView& view, PrepareOptions optio
 TEST(Multiply, FloatsWithEveryKindOfScale) {
   std::mt19937 random(9);
   std::uniform_real_distribution<float> uniform(-2, 2);
-  for (const auto& [rows, cols, group] :
-       {std::tuple{7, 40, 16}, {33, 130, 64}, {20, 50, 7}, {3, 5, 1}, {17, 33, 100}}) {
+  using Shape = std::tuple<int64_t, int64_t, int64_t>;
+  for (const auto& [rows, cols, group] : {Shape{7, 40, 16}, Shape{33, 130, 64}, Shape{20, 50, 7},
+                                          Shape{3, 5, 1}, Shape{17, 33, 100}}) {
     std::vector<float> row_scales(rows);
     std::vector<float> group_scales(rows *
                                     ((cols + std::min(group, cols) - 1) / std::min(group, cols)));
@@ -243,7 +244,7 @@ TEST(Multiply, QuantisedActivationsFollowTheRule) {
 
 TEST(Multiply, QuantisedActivationsWithGroupScales) {
   const Problem p = ternary_problem(18, 50, 2);
-  std::vector<float> group_scales(18 * 8);
+  std::vector<float> group_scales(144);
   for (size_t i = 0; i < group_scales.size(); ++i)
     group_scales[i] = 0.1f * static_cast<float>(i % 7);
   const Context context = Context::create({.threads = 2}).value();
@@ -287,7 +288,7 @@ TEST(Prepare, RefusesBadOptionsByName) {
   EXPECT_FALSE(prepare(view, {.algorithm = Algorithm::rsr, .k = 17}).ok());
   EXPECT_FALSE(prepare(view, {.algorithm = Algorithm::rsr, .k = -1}).ok());
   const auto fold = message({.algorithm = Algorithm::rsr, .form = RsrForm::fold, .k = 8});
-  EXPECT_NE(fold.find("7"), std::string::npos) << fold;  // names the limit
+  EXPECT_NE(fold.find('7'), std::string::npos) << fold;  // names the limit
   EXPECT_EQ(message({}), "");
 }
 
