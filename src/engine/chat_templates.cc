@@ -23,6 +23,7 @@ constexpr std::array<Named, 4> kTemplates = {{{"bitnet", text::kBitnetSource},
 
 std::vector<std::string> chat_template_names() {
   std::vector<std::string> names;
+  names.reserve(kTemplates.size());
   for (const Named& known : kTemplates) names.emplace_back(known.name);
   return names;
 }

@@ -51,7 +51,7 @@ void matvec_t2_i8_avx2(const MatvecT2I8& p, int64_t tile_begin, int64_t tile_end
   for (int64_t tile = tile_begin; tile < tile_end; ++tile) {
     for (int64_t t = 0; t < p.batch; ++t) {
       const int8_t* x = p.x + t * p.x_stride;
-      for (int half = 0; half < 2; ++half) {
+      for (int64_t half = 0; half < 2; ++half) {
         const uint8_t* codes = p.codes + tile * p.tile_stride + half * 32;
         __m256i sum = _mm256_set1_epi32(-p.x_sums[t]);
         for (int64_t step = 0; step < p.steps; step += kInt16Steps) {
@@ -70,7 +70,7 @@ void matvec_t2_f32_avx2(const MatvecT2F32& p, int64_t tile_begin, int64_t tile_e
   for (int64_t tile = tile_begin; tile < tile_end; ++tile) {
     for (int64_t t = 0; t < p.batch; ++t) {
       const float* x = p.x + t * p.x_stride;
-      for (int half = 0; half < 2; ++half) {
+      for (int64_t half = 0; half < 2; ++half) {
         const uint8_t* codes = p.codes + tile * p.tile_stride + half * 32;
         __m256 sum = _mm256_setzero_ps();
         for (int64_t step = 0; step < p.steps; step += kT2RunSteps) {
