@@ -177,7 +177,9 @@ def test_terminal_edits_lines():
     terminal.type(b"/hxx\x7f\x7fel\x01\x05p\n")  # backspace twice, to the beginning, to the end
     assert b"/reset" in terminal.wait_for(b"answer.\r\n")
     terminal.wait_for(b"> ")
-    terminal.type(b"/nothing\x03")  # Ctrl-C leaves the line
+    terminal.type(b"/nothing")
+    terminal.wait_for(b"/nothing")  # the editor has the terminal now
+    terminal.type(b"\x03")  # Ctrl-C leaves the line
     terminal.wait_for(b"> ")
     terminal.type(b"\x10\x10\n")  # the line before: /help
     assert b"/reset" in terminal.wait_for(b"answer.\r\n")

@@ -2,11 +2,19 @@
 
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def sanitizer_flags(build):
+    """What a program needs to link a library that was built with sanitizers; [] for a usual build."""
+    cache = (build / "CMakeCache.txt").read_text()
+    sanitizers = re.search(r"^RSR_SANITIZE:\w+=(.+)$", cache, re.MULTILINE)
+    return [f"-DCMAKE_CXX_FLAGS=-fsanitize={sanitizers[1]}"] if sanitizers else []
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +29,8 @@ def consumer(tmp_path_factory):
 
     cmake("--install", build, "--prefix", prefix)
     source = ROOT / "tests" / "consumer"
-    cmake("-S", source, "-B", work / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+    flags = sanitizer_flags(build)
+    cmake("-S", source, "-B", work / "build", f"-DCMAKE_PREFIX_PATH={prefix}", *flags)
     cmake("--build", work / "build")
     return prefix, work / "build" / "consumer"
 
