@@ -15,7 +15,7 @@ using linear::Scales;
 using linear::T2Weight;
 
 /// The product that `automatic` means: on one vector the 2-bit codes beat RSR's index, since they
-/// are fewer bytes, read in order (docs/negative_results.md).
+/// are read in order, and are mostly fewer bytes (docs/negative_results.md).
 constexpr Algorithm kAutomatic = Algorithm::multiply_add;
 
 double count_zero_share(const matrix::RowReader& values, int64_t rows, int64_t cols) {
