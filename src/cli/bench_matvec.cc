@@ -184,7 +184,9 @@ Result<MatvecReport> bench_matvec(const MatvecBenchOptions& o) {
   report.isa = context.isa();
   report.threads = context.threads();
   report.format = weight.describe();
-  report.kernel = linear::explain_kernel(context.impl(), weight);
+  const bool floats = o.activation == "fp32";
+  report.kernel = linear::explain_kernel(context.impl(), weight,
+                                         floats ? linear::Inputs::floats : linear::Inputs::int8);
   report.kernel.resize(report.kernel.find(':'));
   report.bytes = weight.nbytes();
   report.bits_per_weight = 8.0 * static_cast<double>(weight.nbytes()) /

@@ -1,5 +1,7 @@
 #include "cli/interrupt.h"
 
+#include <unistd.h>
+
 #include <csignal>
 
 namespace rsr::cli {
@@ -11,21 +13,28 @@ void remember(int /*signal*/) {
   seen = 1;
 }
 
-void catch_with(int flags) {
+/// A signal that comes just before a read would not end it: an alarm rings until somebody looks.
+void remember_and_ring(int /*signal*/) {
+  seen = 1;
+  alarm(1);
+}
+
+void catch_with(int signal, void (*handler)(int), int flags) {
   struct sigaction action = {};
-  action.sa_handler = remember;
+  action.sa_handler = handler;
   action.sa_flags = flags;
-  sigaction(SIGINT, &action, nullptr);
+  sigaction(signal, &action, nullptr);
 }
 
 }  // namespace
 
 void catch_interrupt() {
-  catch_with(SA_RESTART | static_cast<int>(SA_RESETHAND));
+  catch_with(SIGINT, remember, SA_RESTART | static_cast<int>(SA_RESETHAND));
 }
 
 void catch_every_interrupt() {
-  catch_with(0);
+  catch_with(SIGINT, remember_and_ring, 0);
+  catch_with(SIGALRM, remember_and_ring, 0);
 }
 
 bool interrupted() {
@@ -33,6 +42,7 @@ bool interrupted() {
 }
 
 void forget_interrupt() {
+  alarm(0);
   seen = 0;
 }
 

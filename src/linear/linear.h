@@ -67,8 +67,13 @@ Weight deep_copy(const Weight& weight);
 /// Share of zeros among the values of a prepared matrix, 0 to 1.
 double zero_share(const Weight& weight);
 
-/// The kernel that a product with this weight runs, and why, for this context:
-/// "matvec_t2_i8_avx512vnni: best of this machine for 2-bit codes".
-std::string explain_kernel(const Context::Impl& context, const Weight& weight);
+/// What a product is given: int8 activations, or floats as they are.
+enum class Inputs { int8, floats };
+
+/// The kernel that a product runs, and why, for this context:
+/// "matvec_t2_i8_avx512vnni: the strongest kernel of format t2 for instruction set avx512vnni".
+std::string explain_kernel(const Context::Impl& context, const Weight& weight,
+                           Inputs inputs = Inputs::int8);
+std::string explain_kernel(const Context::Impl& context, const Dense& dense);
 
 }  // namespace rsr::linear

@@ -211,6 +211,11 @@ TEST(Multiply, SharedWeightAndContextFromSeveralThreads) {
 // A fast path that is silently off would pass every other test.
 TEST(Multiply, TheForcedInstructionSetIsTheOneThatRuns) {
   const Weight weight = prepare(ternary(std::vector<int8_t>(64), 8, 8)).value();
+  const Context any = Context::create({.isa = "reference"}).value();
+  EXPECT_TRUE(linear::explain_kernel(any.impl(), weight, linear::Inputs::floats)
+                  .starts_with("matvec_t2_f32_reference:"));
+  EXPECT_TRUE(linear::explain_kernel(any.impl(), linear::Dense{.format = linear::Float16::f16})
+                  .starts_with("dense_f16_f32_reference:"));
   for (const base::Isa isa : base::kAllIsas) {
     if (isa > base::detect_isa()) continue;
     const Context context = Context::create({.isa = base::isa_name(isa)}).value();

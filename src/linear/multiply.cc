@@ -105,6 +105,12 @@ void apply_scales(const linear::Scales& scales, int64_t segment, base::Range row
   }
 }
 
+template <class List>
+std::string explain(const List& list, const char* format, base::Isa isa) {
+  return std::string(kernels::best_kernel(list, isa).name) + ": the strongest kernel of format " +
+         format + " for instruction set " + base::isa_name(isa);
+}
+
 }  // namespace
 
 Status multiply(const Context& context, const Weight& weight, std::span<const float> x,
@@ -181,12 +187,19 @@ void multiply_dense(Context::Impl& context, const Dense& dense, const float* x, 
       linear::kWorthAThread / (dense.cols * batch) + 1);
 }
 
-std::string explain_kernel(const Context::Impl& context, const Weight& weight) {
-  const bool groups = std::holds_alternative<RsrWeight>(weight.impl().packed);
-  const char* name = groups ? kernels::best_kernel(kernels::kMatvecGroupsI8, context.isa).name
-                            : kernels::best_kernel(kernels::kMatvecT2I8, context.isa).name;
-  return std::string(name) + ": the strongest kernel of format " + (groups ? "groups" : "t2") +
-         " for instruction set " + base::isa_name(context.isa);
+std::string explain_kernel(const Context::Impl& context, const Weight& weight, Inputs inputs) {
+  const bool int8 = inputs == Inputs::int8;
+  if (std::holds_alternative<RsrWeight>(weight.impl().packed)) {
+    return int8 ? explain(kernels::kMatvecGroupsI8, "groups", context.isa)
+                : explain(kernels::kMatvecGroupsF32, "groups", context.isa);
+  }
+  return int8 ? explain(kernels::kMatvecT2I8, "t2", context.isa)
+              : explain(kernels::kMatvecT2F32, "t2", context.isa);
+}
+
+std::string explain_kernel(const Context::Impl& context, const Dense& dense) {
+  return dense.format == Float16::bf16 ? explain(kernels::kDenseBf16F32, "bf16", context.isa)
+                                       : explain(kernels::kDenseF16F32, "f16", context.isa);
 }
 
 }  // namespace linear

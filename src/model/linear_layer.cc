@@ -3,9 +3,6 @@
 #include <functional>
 
 #include "base/check.h"
-#include "kernels/dense/list.h"
-#include "kernels/matvec/list.h"
-#include "linear/weight.h"
 #include "model/ops.h"
 
 namespace rsr::model {
@@ -19,12 +16,6 @@ auto visit(const Linear& linear, const OfTernary& of_ternary, const OfDense& of_
     return of_ternary(floats->weight);
   }
   return of_dense(std::get<DenseTable>(linear.matrix));
-}
-
-template <class List>
-std::string explain(const List& list, const char* format, base::Isa isa) {
-  return std::string(kernels::best_kernel(list, isa).name) + ": the strongest kernel of format " +
-         format + " for instruction set " + base::isa_name(isa);
 }
 
 }  // namespace
@@ -58,14 +49,9 @@ std::string Linear::explain_kernel(const Context::Impl& context) const {
     return linear::explain_kernel(context, int8->weight);
   }
   if (const auto* floats = std::get_if<FloatTernary>(&matrix)) {
-    const auto& packed = floats->weight.impl().packed;
-    return std::holds_alternative<linear::T2Weight>(packed)
-               ? explain(kernels::kMatvecT2F32, "t2", context.isa)
-               : explain(kernels::kMatvecGroupsF32, "groups", context.isa);
+    return linear::explain_kernel(context, floats->weight, linear::Inputs::floats);
   }
-  const bool bf16 = std::get<DenseTable>(matrix).view.format == linear::Float16::bf16;
-  return bf16 ? explain(kernels::kDenseBf16F32, "bf16", context.isa)
-              : explain(kernels::kDenseF16F32, "f16", context.isa);
+  return linear::explain_kernel(context, std::get<DenseTable>(matrix).view);
 }
 
 void LinearInput::set(const float* x, int64_t batch, int64_t cols) {
