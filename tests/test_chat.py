@@ -167,7 +167,8 @@ class Terminal:
         return shown
 
     def type(self, keys):
-        """Press keys."""
+        """Press keys, when the editor has had time to take the terminal after its prompt."""
+        time.sleep(0.5)
         os.write(self.ours, keys)
 
 
