@@ -43,10 +43,11 @@ test-fuzz:
 	@$(MAKE) --no-print-directory fuzz SECONDS=10
 test-cpp test-python: | $(if $(filter test,$(MAKECMDGOALS)),test-fuzz)
 
-bench: build ## matrix products of this machine, checked first, then timed
-	$(RSR) bench matvec --rows 4096 --cols 14336
-	$(RSR) bench matvec --rows 4096 --cols 14336 --bits binary
-	$(RSR) bench matvec --rows 2560 --cols 6912 --batch 32
+bench: ## measure this machine, this project and its rivals, and write docs/benchmarks.md (an hour or two; BENCH=--quick: minutes)
+	@tools/install_deps.sh --bench
+	@cmake --preset $(PRESET) -DRSR_RIVALS=ON >/dev/null
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target rsr_cli rivals
+	$(PYTHON) bench/report.py --build $(BUILD) $(BENCH)
 
 SOURCES = $(shell git ls-files '*.cc' '*.h' '*.inc')
 format: deps ## lay out the C++ sources with clang-format

@@ -3,7 +3,7 @@
 
 A room (a folder of src/) may include its own headers, the public headers in include/rsr, and the
 rooms listed for it below. Files that are compiled with instruction-set flags may include nothing but
-intrinsics, <cstdint>, <cstddef> and their own operation's header. Prints each offence as
+intrinsics, <cstdint>, <cstddef>, their own operation's header, and headers that such files share. Prints each offence as
 "file:line: what is wrong" and exits with 1 when there is any.
 """
 
@@ -32,7 +32,8 @@ ALLOWED = {
     "cli": _ENGINE | {"cli"},
 }
 
-ISA_FILE = re.compile(r"^(avx|amx|sse|neon)\w*\.cc$")
+ISA_FILE = re.compile(r"^(avx|amx|sse|neon|blocks)\w*\.(cc|h)$")
+ISA_HEADER = re.compile(r"^kernels/\w+/(avx|blocks)\w*\.h$")
 ISA_MAY_INCLUDE = re.compile(r"^(immintrin\.h|cstdint|cstddef)$")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
 
@@ -41,7 +42,7 @@ def check_include(path: pathlib.Path, room: str, quote: str, target: str) -> str
     """The offence of one #include line in a file of `room`, or None."""
     if ISA_FILE.match(path.name):
         own = f"{room}/{path.parent.name}/{path.parent.name}.h"
-        if target != own and not ISA_MAY_INCLUDE.match(target):
+        if target != own and not ISA_HEADER.match(target) and not ISA_MAY_INCLUDE.match(target):
             return f"an instruction-set file must not include {target}"
     if quote == "<":
         return None

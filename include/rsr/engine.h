@@ -43,8 +43,8 @@ struct EngineOptions {
 /// equal text, whatever the number of threads.
 ///
 /// What is optional and not set comes from the model's generation_config.json when that asks to
-/// sample ("do_sample"); where it is silent, step 4 takes the best token and nothing is changed.
-/// A value out of its range is an error that names the option.
+/// sample ("do_sample"), repetition_penalty in any case; where it is silent, step 4 takes the best
+/// token and nothing is changed. A value out of its range is an error that names the option.
 struct GenerateOptions {
   /// Most new tokens; 0: until the context is full.
   int64_t max_tokens = 0;

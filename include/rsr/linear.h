@@ -15,8 +15,9 @@ namespace rsr {
 struct ContextOptions {
   /// 0: as many as this process may really use (CPU affinity and container quota).
   int threads = 0;
-  /// Instruction set of the kernels: "reference", "avx2", "avx512vnni". Empty: the environment
-  /// variable RSR_FORCE_ISA when it is set, else the best that this machine has.
+  /// Instruction set of the kernels: "reference", "avx2", "avxvnni", "avx512bw", "avx512vnni",
+  /// "avx512vbmi". Empty: the environment variable RSR_FORCE_ISA when it is set, else the best that
+  /// this machine has.
   std::string_view isa = {};
 };
 
@@ -45,7 +46,7 @@ class Context {
 /// How a product is computed.
 enum class Algorithm {
   automatic,     ///< the engine chooses
-  multiply_add,  ///< dense 2-bit codes, one multiply-add per weight
+  multiply_add,  ///< packed codes, one multiply-add (or share of a look-up) per weight
   rsr            ///< Redundant Segment Reduction over column groups
 };
 
@@ -54,6 +55,20 @@ enum class RsrForm {
   scatter,  ///< add each group's sum to the rows where its pattern is not zero (k up to 16)
   fold,     ///< RSR++: fold the dense table of sums (k up to 12 binary, 7 ternary)
   gray      ///< groups in Gray order, running sums, one add per boundary (same limits as fold)
+};
+
+/// What a prepared matrix will be multiplied with: it decides the packed format. Every weight can
+/// do both products; the one that it was not prepared for is slower.
+enum class Inputs {
+  any,    ///< both alike: 2 bits per ternary weight
+  int8,   ///< int8 or quantised: 1.6 bits where the instruction set decodes them fast
+  floats  ///< floats as they are: 1.78 bits where look-ups of them are fast
+};
+
+/// Where the packed weights will be found when they are used.
+enum class Residency {
+  memory,  ///< streamed from memory, the fewest bits win: the right choice for models
+  cache    ///< a small matrix that stays in the L2 cache, the fewest instructions win
 };
 
 struct PrepareOptions {
@@ -65,6 +80,11 @@ struct PrepareOptions {
   std::span<const float> group_scales = {};
   /// Columns per group when group_scales are given, at least 1.
   int64_t group_size = 0;
+  Inputs inputs = Inputs::any;
+  Residency residency = Residency::memory;
+  /// Instruction set to pack for, as in ContextOptions; another one can use the weight, too, but
+  /// perhaps not at its best speed.
+  std::string_view isa = {};
   Algorithm algorithm = Algorithm::automatic;
   RsrForm form = RsrForm::scatter;
   /// Height of a row block of RSR, 1 to 16; 0: the engine chooses.
@@ -96,8 +116,8 @@ Result<Weight> prepare(const MatrixView& matrix, const PrepareOptions& options =
 /// y[batch, rows] = scale * (W[rows, cols] x[batch, cols]), all float, activations not quantised;
 /// batch = x.size() / cols. `y` must have exactly batch * rows elements and not overlap x.
 /// Errors: wrong lengths; NaN or infinity in x (named by row and column). A row's result does not
-/// depend on threads, batch or instruction set, except that RSR and multiply_add sum in different
-/// orders.
+/// depend on threads or batch, nor, for a given packed format, on the instruction set; its error is
+/// at most 1e-6 of the sum of |scale * w * x| (multiply_add).
 Status multiply(const Context& context, const Weight& weight, std::span<const float> x,
                 std::span<float> y);
 
@@ -105,5 +125,33 @@ Status multiply(const Context& context, const Weight& weight, std::span<const fl
 /// weight with group scales is refused, since they could not be applied afterwards).
 Status multiply(const Context& context, const Weight& weight, std::span<const int8_t> x,
                 std::span<int32_t> y);
+
+/// One of several products of the same inputs.
+struct Product {
+  const Weight* weight = nullptr;
+  std::span<float> y;  ///< [batch, rows]
+};
+
+/// Every product's y = scale * (W q) / s, where q is x quantised to int8 once per row of x, by the
+/// rule of BitNet b1.58: s = 127 / max(max |x|, 1e-5), q = round_half_to_even(x * s). All weights
+/// have the same number of columns; their products share the quantisation and one parallel pass.
+/// Errors as for float inputs, also no products and different numbers of columns.
+Status multiply_quantised(const Context& context, std::span<const Product> products,
+                          std::span<const float> x);
+
+/// A row of the matrix and its product with a query.
+struct Match {
+  int64_t row = 0;
+  float score = 0;
+};
+
+/// The `matches.size()` rows with the largest scale * (W x), best first, equal scores by row
+/// number: a search over a matrix of packed vectors that never writes all scores. x[cols], int8
+/// (exact, then scaled) or float. Errors: more matches than rows, wrong length, NaN or infinity in
+/// x.
+Status top_k(const Context& context, const Weight& weight, std::span<const int8_t> x,
+             std::span<Match> matches);
+Status top_k(const Context& context, const Weight& weight, std::span<const float> x,
+             std::span<Match> matches);
 
 }  // namespace rsr

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -156,6 +157,35 @@ TEST(JsonReader, RefusesWhatIsNotPlainJson) {
   EXPECT_FALSE(parse_json("\"\xff\"", "x").ok());
   EXPECT_FALSE(parse_json(std::string(100000, '['), "x").ok());
   EXPECT_FALSE(parse_json("[[[1]]]", "x", 2).ok());
+}
+
+TEST(JsonReader, SeesRepeatedKeysWhereverTheyAre) {
+  for (const char* twice : {R"({"a":1,"a":1})", R"([{"a":{},"b":[{"a":0}],"a":[]}])",
+                            R"({"x":{"a":{"b":1}, "\u0061":2}})", R"({"":0,"":0})"}) {
+    const Status status = parse_json(twice, "x").status();
+    EXPECT_EQ(status.code(), ErrorCode::corrupt_data) << twice;
+    EXPECT_TRUE(status.message().ends_with("is given twice")) << status.message();
+  }
+  const char* once = R"({"a":{"a":[{"a":1},{"a":2}]},"b":{"a":3},"A":[]})";
+  ASSERT_TRUE(parse_json(once, "x").ok());
+  EXPECT_EQ(*parse_json(once, "x"), Json::parse(once));
+}
+
+TEST(JsonReader, CountsDepthFromTheOutside) {
+  EXPECT_TRUE(parse_json("1", "x", 0).ok());
+  EXPECT_TRUE(parse_json("[[{}]]", "x", 2).ok());
+  for (const char* deep : {"[[[1]]]", "[[[[]]]]", R"([[{"a":1}]])"}) {
+    EXPECT_EQ(parse_json(deep, "x", 2).status().message(), "x: nested deeper than 2") << deep;
+  }
+}
+
+TEST(JsonReader, TakesManyObjectsInLittleTime) {
+  // nlohmann's parser with a callback walks over all elder siblings when an object ends: minutes.
+  std::string text = "[";
+  for (int i = 0; i < 400'000; ++i) text += "{},";
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(parse_json(text + "1]", "x")->size(), 400'001u);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
 }
 
 TEST(JsonReader, TypedMembers) {

@@ -67,8 +67,14 @@ const char* isa_name(Isa isa) {
       return "reference";
     case Isa::avx2:
       return "avx2";
+    case Isa::avxvnni:
+      return "avxvnni";
+    case Isa::avx512bw:
+      return "avx512bw";
     case Isa::avx512vnni:
       return "avx512vnni";
+    case Isa::avx512vbmi:
+      return "avx512vbmi";
   }
   return "?";
 }
@@ -83,23 +89,65 @@ Result<Isa> isa_from_name(std::string_view name) {
                "\"; known are: ", known);
 }
 
-/// Clang's __builtin_cpu_supports does not know this one before version 16.
-static bool has_f16c() {
+namespace {
+
+/// Registers of CPUID, for what clang's __builtin_cpu_supports does not know before version 16.
+struct Cpuid {
   unsigned eax = 0;
   unsigned ebx = 0;
   unsigned ecx = 0;
   unsigned edx = 0;
-  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+  Cpuid(unsigned leaf, unsigned subleaf) {
+    if (__get_cpuid_count(leaf, subleaf, &eax, &ebx, &ecx, &edx) == 0) *this = Cpuid();
+  }
+
+ private:
+  Cpuid() = default;
+};
+
+bool has_f16c() {
+  return (Cpuid(1, 0).ecx & bit_F16C) != 0;
+}
+
+/// The VEX form of the dot product: CPUID leaf 7, subleaf 1, EAX bit 4.
+bool has_avxvnni() {
+  return (Cpuid(7, 1).eax & 1u << 4) != 0;
+}
+
+bool has_avx512bw() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+}  // namespace
+
+bool has_isa(Isa isa) {
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+  switch (isa) {
+    case Isa::reference:
+      return true;
+    case Isa::avx2:
+      return avx2;
+    case Isa::avxvnni:
+      return avx2 && has_avxvnni();
+    case Isa::avx512bw:
+      return avx2 && has_avx512bw();
+    case Isa::avx512vnni:
+      return has_isa(Isa::avx512bw) && __builtin_cpu_supports("avx512vnni");
+    case Isa::avx512vbmi:
+      return has_isa(Isa::avx512vnni) && __builtin_cpu_supports("avx512vbmi") &&
+             __builtin_cpu_supports("gfni");
+  }
+  return false;
 }
 
 Isa detect_isa() {
-  __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
-  if (!avx2) return Isa::reference;
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512vnni");
-  return avx512 ? Isa::avx512vnni : Isa::avx2;
+  Isa best = Isa::reference;
+  for (const Isa isa : kAllIsas) {
+    if (has_isa(isa)) best = isa;
+  }
+  return best;
 }
 
 Result<Isa> choose_isa(std::string_view requested) {
@@ -114,7 +162,7 @@ Result<Isa> choose_isa(std::string_view requested) {
   if (name.empty()) return detect_isa();
   auto isa = isa_from_name(name);
   if (!isa.ok()) return isa.status().with_context(source);
-  if (*isa > detect_isa()) {
+  if (!has_isa(*isa)) {
     return error(ErrorCode::unsupported, source, ": this machine does not have \"", name,
                  "\"; its best is \"", isa_name(detect_isa()), "\"");
   }

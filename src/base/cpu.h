@@ -10,18 +10,35 @@
 
 namespace rsr::base {
 
-/// Instruction sets that kernels are written for, weakest first. A machine that has one has all
-/// before it.
-enum class Isa { reference, avx2, avx512vnni };
+/// Instruction sets that kernels are written for, the more useful the later.
+enum class Isa {
+  reference,   ///< portable C++
+  avx2,        ///< with FMA and F16C
+  avxvnni,     ///< avx2 and 256-bit dot products
+  avx512bw,    ///< AVX-512 F, BW, VL, DQ
+  avx512vnni,  ///< avx512bw and 512-bit dot products
+  avx512vbmi   ///< avx512vnni, byte permutes (VBMI) and GFNI
+};
 
-inline constexpr Isa kAllIsas[] = {Isa::reference, Isa::avx2, Isa::avx512vnni};
+inline constexpr Isa kAllIsas[] = {Isa::reference, Isa::avx2,       Isa::avxvnni,
+                                   Isa::avx512bw,  Isa::avx512vnni, Isa::avx512vbmi};
 
 const char* isa_name(Isa isa);
+
+/// True when kernels of `part` may run where `isa` was chosen. The sets are no ladder: a machine
+/// with AVX-512 VNNI need not have AVX-VNNI, which encodes the same instruction differently.
+constexpr bool isa_includes(Isa isa, Isa part) {
+  if (part == Isa::avxvnni) return isa == Isa::avxvnni;
+  return part <= isa && !(isa == Isa::avxvnni && part > Isa::avx2);
+}
 
 /// The instruction set of that name; an unknown name is an error that lists the known ones.
 Result<Isa> isa_from_name(std::string_view name);
 
-/// The strongest instruction set that processor and operating system support.
+/// True when processor and operating system support the set.
+bool has_isa(Isa isa);
+
+/// The best set that the machine has.
 Isa detect_isa();
 
 /// The set that kernels are chosen for: `requested` when not empty, else the environment variable

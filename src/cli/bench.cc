@@ -1,126 +1,150 @@
 // rsr bench: measures this machine. The measuring itself is in bench_matvec.cc.
-#include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "cli/bench_matvec.h"
+#include "cli/bench_lists.h"
+#include "cli/bench_output.h"
 #include "cli/commands.h"
-#include "cli/output.h"
 
 namespace rsr::cli {
 namespace {
 
 constexpr const char* kMatvecHelp =
-    "Times one product of a random matrix, after comparing it with a plain product.\n\n"
+    "Times products of random matrices, each after comparing it with a plain product.\n\n"
     "Cold: copies of the matrix are used in turn, so that each is read from memory. Warm: the "
     "same\n"
     "matrix again. The share is that of the pure read bandwidth, measured in the same run with "
     "the\n"
-    "same threads.";
+    "same threads. Flags that take LIST take values separated by commas; every combination is\n"
+    "measured. --kernel takes automatic, multiply-add, rsr, rsr:FORM, rsr:FORM:K.";
 
-nlohmann::ordered_json to_json(const MatvecBenchOptions& o, const MatvecReport& report,
-                               const MatvecRecord& r) {
-  const double weights = static_cast<double>(o.rows) * static_cast<double>(o.cols);
-  const double bytes_per_second = static_cast<double>(report.bytes) / (r.median_ns * 1e-9);
-  return {{"op", "matvec"},
-          {"bits", o.bits},
-          {"activation", o.activation},
-          {"rows", o.rows},
-          {"cols", o.cols},
-          {"batch", o.batch},
-          {"threads", report.threads},
-          {"kernel", report.kernel},
-          {"isa", report.isa},
-          {"format", report.format},
-          {"format_bits_per_weight", report.bits_per_weight},
-          {"cold", r.cold},
-          {"median_ns", r.median_ns},
-          {"min_ns", r.min_ns},
-          {"max_ns", r.max_ns},
-          {"bytes", report.bytes},
-          {"gb_per_s", bytes_per_second / 1e9},
-          {"r4_gb_per_s", report.read_bandwidth / 1e9},
-          {"share", bytes_per_second / report.read_bandwidth},
-          {"gmac_per_s", weights * static_cast<double>(o.batch) / r.median_ns},
-          {"checked", report.checked_rows},
-          {"exact", o.activation == "int8"},
-          {"repeats", o.repeats},
-          {"cpu", report.cpu}};
+struct MatvecFlags {
+  MatvecLists lists;
+  bool json = false;
+  bool csv = false;
+};
+
+std::string describe(const MatvecBenchOptions& o) {
+  std::ostringstream text;
+  text << o.rows << " x " << o.cols << " " << o.bits << ", " << o.activation << ", batch "
+       << o.batch << ", threads " << o.threads << ", " << o.algorithm;
+  return text.str();
 }
 
-std::string to_text(const MatvecBenchOptions& o, const MatvecReport& report) {
-  std::ostringstream out;
-  out << report.cpu << ", " << report.threads << (report.threads == 1 ? " thread" : " threads")
-      << ", instruction set " << report.isa << "\n";
-  out << o.rows << " x " << o.cols << " " << o.bits << ", batch " << o.batch << ", activations "
-      << o.activation << "\n";
-  out << report.format << "; " << report.kernel << "\n";
-  out << "checked " << report.checked_rows << " results, prepared in ";
-  char line[160];
-  std::snprintf(line, sizeof line, "%.3f s, reading alone %.1f GB/s\n\n", report.prepare_seconds,
-                report.read_bandwidth / 1e9);
-  out << line;
-  std::snprintf(line, sizeof line, "%-5s %12s %12s %12s %8s %7s %9s\n", "", "median", "least",
-                "most", "GB/s", "share", "GMAC/s");
-  out << line;
-  for (const MatvecRecord& r : report.records) {
-    const auto json = to_json(o, report, r);
-    std::snprintf(line, sizeof line, "%-5s %9.1f us %9.1f us %9.1f us %8.2f %6.1f%% %9.1f\n",
-                  r.cold ? "cold" : "warm", r.median_ns / 1e3, r.min_ns / 1e3, r.max_ns / 1e3,
-                  json["gb_per_s"].get<double>(), 100 * json["share"].get<double>(),
-                  json["gmac_per_s"].get<double>());
-    out << line;
+/// Measures all, writing as it goes; what was written stays when a later product fails.
+Status measure_all(const std::vector<MatvecBenchOptions>& all, BenchWriter& writer) {
+  MatvecBench bench;
+  const Progress progress(all.size());
+  Status status;
+  for (size_t i = 0; i < all.size() && status.ok(); ++i) {
+    progress.show(i, describe(all[i]));
+    const auto records = bench.measure(all[i]);
+    progress.clear();
+    if (!records.ok()) {
+      status = records.status();
+    } else if (!writer.write(*records)) {
+      break;
+    }
   }
-  return out.str();
+  const Status written = writer.finish();
+  return status.ok() ? written : status;
 }
 
-int run_matvec(const MatvecBenchOptions& options, bool json) {
-  const auto report = bench_matvec(options);
-  if (!report.ok()) return fail(report.status());
-  std::string text;
-  if (json) {
-    nlohmann::ordered_json all = nlohmann::ordered_json::array();
-    for (const MatvecRecord& r : report->records) all.push_back(to_json(options, *report, r));
-    text = all.dump(2) + "\n";
-  } else {
-    text = to_text(options, *report);
+int run_matvec(const MatvecFlags& flags) {
+  const auto all = expand(flags.lists);
+  if (!all.ok()) {
+    fail(all.status());
+    return kWrongUsage;
   }
-  Output output;
-  output.write(text);
-  return output.status().ok() ? kOk : fail(output.status());
+  const BenchFormat format = flags.json          ? BenchFormat::json
+                             : flags.csv         ? BenchFormat::csv
+                             : all->size() == 1u ? BenchFormat::page
+                                                 : BenchFormat::table;
+  BenchWriter writer(format);
+  const Status status = measure_all(*all, writer);
+  return status.ok() ? kOk : fail(status);
+}
+
+template <class T>
+CLI::Option* add_list(CLI::App& command, const char* name, std::vector<T>& values,
+                      const char* help) {
+  // One argument with commas, so that what follows it is never taken for more of the list.
+  return command.add_option(name, values, help)
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("LIST")
+      ->capture_default_str();
+}
+
+void add_shape(CLI::App& command, MatvecFlags& flags) {
+  MatvecBenchOptions& one = flags.lists.one;
+  CLI::Option* rows =
+      command.add_option("--rows", one.rows, "Rows of the matrix (outputs)")->capture_default_str();
+  CLI::Option* cols =
+      command.add_option("--cols", one.cols, "Columns (inputs)")->capture_default_str();
+  command
+      .add_option("--suite", flags.lists.suite,
+                  "models: the shapes of BitNet-2B-4T, Llama3-8B and Falcon3-10B")
+      ->check(CLI::IsMember({"models"}))
+      ->excludes(rows)
+      ->excludes(cols);
+  add_list(command, "--batch", flags.lists.batches, "Vectors at once");
+  add_list(command, "--bits", flags.lists.bits, "ternary (-1, 0, 1) or binary (0, 1)")
+      ->check(CLI::IsMember({"ternary", "binary"}));
+  add_list(command, "--zeros", flags.lists.zeros, "Percent of zeros among ternary weights")
+      ->check(CLI::Range(0, 100));
+  add_list(command, "--activation", flags.lists.activations,
+           "int8 in, int32 out; quantised: fp32 in, int8 inside, fp32 out; fp32 throughout")
+      ->check(CLI::IsMember({"int8", "quantised", "fp32"}));
+}
+
+void add_way(CLI::App& command, MatvecFlags& flags) {
+  MatvecBenchOptions& one = flags.lists.one;
+  CLI::Option* algorithm = command.add_option("--algorithm", one.algorithm, "How it is computed")
+                               ->check(CLI::IsMember({"automatic", "multiply-add", "rsr"}))
+                               ->capture_default_str();
+  CLI::Option* form = command.add_option("--form", one.form, "Form of RSR")
+                          ->check(CLI::IsMember({"scatter", "fold", "gray"}))
+                          ->capture_default_str();
+  CLI::Option* k = command.add_option("--k", one.k, "Rows of a block of RSR; 0: chosen")
+                       ->check(CLI::Range(0, 16));
+  add_list(command, "--kernel", flags.lists.kernels,
+           "Instead of these three: algorithms, such as automatic,rsr:fold,rsr:scatter:8")
+      ->excludes(algorithm)
+      ->excludes(form)
+      ->excludes(k);
+  add_list(command, "--residency", flags.lists.residencies,
+           "What weights are prepared for: stream (read from memory) or cache")
+      ->check(CLI::IsMember({"stream", "cache"}));
+}
+
+void add_measuring(CLI::App& command, MatvecFlags& flags) {
+  MatvecBenchOptions& one = flags.lists.one;
+  add_list(command, "--threads", flags.lists.threads,
+           "Threads; 0: as many cores as this process may use")
+      ->check(CLI::Range(0, 1024));
+  add_list(command, "--caches", flags.lists.caches, "States of the caches: cold, warm")
+      ->check(CLI::IsMember({"cold", "warm"}));
+  command.add_option("--repeats", one.repeats, "Timed calls of each kind")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command
+      .add_option("--cold-bytes", one.cold_bytes,
+                  "Bytes read before a copy is used again; 0: 640 MB, or twice the last cache")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+  CLI::Option* json =
+      command.add_flag("--json", flags.json, "Print an array of records instead of the table");
+  command.add_flag("--csv", flags.csv, "Print records as lines of comma-separated values")
+      ->excludes(json);
 }
 
 void add_matvec(CLI::App& bench, Action& action) {
-  auto options = std::make_shared<MatvecBenchOptions>();
-  auto json = std::make_shared<bool>(false);
+  auto flags = std::make_shared<MatvecFlags>();
   CLI::App* command = bench.add_subcommand("matvec", kMatvecHelp);
-  command->add_option("--rows", options->rows, "Rows of the matrix (outputs)")
-      ->capture_default_str();
-  command->add_option("--cols", options->cols, "Columns (inputs)")->capture_default_str();
-  command->add_option("--batch", options->batch, "Vectors at once")->capture_default_str();
-  command->add_option("--bits", options->bits, "ternary (-1, 0, 1) or binary (0, 1)")
-      ->check(CLI::IsMember({"ternary", "binary"}))
-      ->capture_default_str();
-  command
-      ->add_option("--activation", options->activation,
-                   "int8 in, int32 out; quantised: fp32 in, int8 inside, fp32 out; fp32 throughout")
-      ->check(CLI::IsMember({"int8", "quantised", "fp32"}))
-      ->capture_default_str();
-  command->add_option("--algorithm", options->algorithm, "How the product is computed")
-      ->check(CLI::IsMember({"automatic", "multiply-add", "rsr"}))
-      ->capture_default_str();
-  command->add_option("--form", options->form, "Form of RSR")
-      ->check(CLI::IsMember({"scatter", "fold", "gray"}))
-      ->capture_default_str();
-  command->add_option("--k", options->k, "Rows of a block of RSR; 0: chosen")
-      ->check(CLI::Range(0, 16));
-  command->add_option("--repeats", options->repeats, "Timed calls of each kind")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  add_threads(*command, &options->threads);
-  command->add_flag("--json", *json, "Print an array of records instead of the table");
-  command->callback([=, &action] { action = [=] { return run_matvec(*options, *json); }; });
+  add_shape(*command, *flags);
+  add_way(*command, *flags);
+  add_measuring(*command, *flags);
+  command->callback([=, &action] { action = [=] { return run_matvec(*flags); }; });
 }
 
 }  // namespace

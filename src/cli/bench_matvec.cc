@@ -1,12 +1,11 @@
 #include "cli/bench_matvec.h"
 
 #include <algorithm>
-#include <cmath>
-#include <random>
+#include <sstream>
 
 #include "base/check.h"
 #include "base/cpu.h"
-#include "cli/read_bandwidth.h"
+#include "cli/dot_peak.h"
 #include "cli/timing.h"
 #include "linear/linear.h"
 
@@ -15,184 +14,180 @@ namespace {
 
 using base::error;
 
-// Cold: copies of the matrix are used in turn, and until one comes back this much else was read.
 constexpr int64_t kColdBytes = int64_t{640} << 20;
 constexpr int kWarmup = 3;
+constexpr int kReadPasses = 3;  // before and after
 constexpr int64_t kMostElements = int64_t{1} << 31;
 
-/// A random matrix with inputs and room for the outputs.
-struct Problem {
-  std::vector<int8_t> w;
-  std::vector<int8_t> x_i8;
-  std::vector<float> x_f32;
-  std::vector<int32_t> y_i32;
-  std::vector<float> y_f32;
+Activation activation_of(const MatvecBenchOptions& o) {
+  return o.activation == "int8"   ? Activation::int8
+         : o.activation == "fp32" ? Activation::fp32
+                                  : Activation::quantised;
+}
 
-  explicit Problem(const MatvecBenchOptions& o)
-      : w(o.rows * o.cols),
-        x_i8(o.batch * o.cols),
-        x_f32(o.batch * o.cols),
-        y_i32(o.batch * o.rows),
-        y_f32(o.batch * o.rows) {
-    std::mt19937_64 random(1);
-    const bool is_ternary = o.bits == "ternary";
-    for (int8_t& v : w) {
-      v = static_cast<int8_t>(is_ternary ? static_cast<int>(random() % 3) - 1
-                                         : static_cast<int>(random() & 1));
-    }
-    std::normal_distribution<float> normal;
-    for (size_t i = 0; i < x_i8.size(); ++i) {
-      x_f32[i] = normal(random);
-      x_i8[i] = static_cast<int8_t>(std::lrint(std::clamp(x_f32[i] * 32, -128.0f, 127.0f)));
-    }
-  }
-};
-
-/// One product through the public library or, quantised, as a model runs it.
-class Product {
- public:
-  Product(const MatvecBenchOptions& options, const Context& context, Problem& problem)
-      : options_(options), context_(context), problem_(problem) {}
-
-  Status run(const Weight& weight) {
-    if (options_.activation == "int8") {
-      return multiply(context_, weight, problem_.x_i8, problem_.y_i32);
-    }
-    if (options_.activation == "fp32") {
-      return multiply(context_, weight, problem_.x_f32, problem_.y_f32);
-    }
-    activations_.quantize(context_.impl(), problem_.x_f32.data(), options_.batch, options_.cols);
-    linear::multiply(context_.impl(), weight, activations_, problem_.y_f32.data());
-    return {};
-  }
-
-  /// Compares the last result with the plain product of the same inputs; gives what was compared.
-  Result<int64_t> check() const {
-    const bool exact = options_.activation == "int8";
-    for (int64_t t = 0; t < options_.batch; ++t) {
-      for (int64_t r = 0; r < options_.rows; ++r) {
-        const int64_t at = t * options_.rows + r;
-        const auto [sum, tolerance] = expected(t, r);
-        const double found = exact ? problem_.y_i32[at] : static_cast<double>(problem_.y_f32[at]);
-        if (!(std::fabs(found - sum) <= tolerance)) {
-          return error(ErrorCode::corrupt_data, "wrong result: token ", t, ", row ", r, " is ",
-                       found, ", the plain product is ", sum);
-        }
-      }
-    }
-    return options_.batch * options_.rows;
-  }
-
- private:
-  struct Expected {
-    double sum;
-    double tolerance;
-  };
-
-  Expected expected(int64_t token, int64_t row) const {
-    const int8_t* w = problem_.w.data() + row * options_.cols;
-    if (options_.activation == "fp32") {
-      const float* x = problem_.x_f32.data() + token * options_.cols;
-      double sum = 0;
-      double magnitude = 0;
-      for (int64_t c = 0; c < options_.cols; ++c) {
-        sum += w[c] * static_cast<double>(x[c]);
-        magnitude += std::fabs(static_cast<double>(x[c]));
-      }
-      return {sum, 1e-5 * magnitude};
-    }
-    const bool quantised = options_.activation == "quantised";
-    const int8_t* x = quantised ? activations_.values() + token * activations_.stride()
-                                : problem_.x_i8.data() + token * options_.cols;
-    int32_t sum = 0;
-    for (int64_t c = 0; c < options_.cols; ++c) sum += w[c] * x[c];
-    if (!quantised) return {static_cast<double>(sum), 0};
-    const double scaled = sum * static_cast<double>(activations_.inverse_scales()[token]);
-    return {scaled, 1e-6 * std::fabs(scaled)};
-  }
-
-  const MatvecBenchOptions& options_;
-  const Context& context_;
-  Problem& problem_;
-  linear::Activations activations_;
-};
-
-Result<PrepareOptions> prepare_options(const MatvecBenchOptions& o) {
+Status check_options(const MatvecBenchOptions& o) {
   if (o.rows < 1 || o.cols < 1 || o.batch < 1 || o.rows > kMostElements / o.cols ||
       o.batch > kMostElements / std::max(o.rows, o.cols)) {
     return error(ErrorCode::invalid_argument, "--rows ", o.rows, " --cols ", o.cols, " --batch ",
                  o.batch, ": each at least 1, and no more than 2^31 elements in a matrix");
   }
+  return {};
+}
+
+/// The one place where flags become what prepare() is told.
+PrepareOptions prepare_options(const MatvecBenchOptions& o) {
   PrepareOptions options;
   options.k = o.k;
   if (o.algorithm == "multiply-add") options.algorithm = Algorithm::multiply_add;
   if (o.algorithm == "rsr") options.algorithm = Algorithm::rsr;
   if (o.form == "fold") options.form = RsrForm::fold;
   if (o.form == "gray") options.form = RsrForm::gray;
+  options.inputs = o.activation == "fp32" ? Inputs::floats : Inputs::int8;
+  options.residency = o.residency == "cache" ? Residency::cache : Residency::memory;
   return options;
 }
 
-MatvecRecord record(const Timings& timings, bool cold) {
-  return {cold, timings.median() * 1e9, timings.least() * 1e9, timings.most() * 1e9};
+/// What prepare_options() depends on: two products with the same text share a weight.
+std::string preparation(const MatvecBenchOptions& o) {
+  std::ostringstream text;
+  const bool floats = o.activation == "fp32";
+  text << o.algorithm << '/' << o.form << '/' << o.k << '/' << o.residency << '/' << floats;
+  return text.str();
 }
 
-/// Times the product warm (one matrix) and cold (copies in turn), and reading before and after.
-void measure(const Weight& weight, const Context& context, const MatvecBenchOptions& o,
-             Product& product, MatvecReport& report) {
-  const int64_t cold_bytes = std::max(kColdBytes, 2 * base::last_level_cache_bytes());
-  const ReadBandwidth read(cold_bytes);
-  std::vector<double> bandwidth;
-  const auto read_passes = [&] {
-    for (int i = 0; i < 5; ++i) bandwidth.push_back(read.measure(context.impl().pool));
-  };
-  std::vector<Weight> copies = {weight};
-  for (int64_t bytes = weight.nbytes(); bytes < cold_bytes; bytes += weight.nbytes()) {
-    copies.push_back(linear::deep_copy(weight));
-  }
+/// Whose product it is: RSR as its papers have it is a rival of this project's own choice.
+std::string rival_of(const MatvecBenchOptions& o) {
+  return o.algorithm == "rsr" && o.form != "gray" ? "rsr-paper" : "";
+}
+
+BenchRecord describe(const MatvecBenchOptions& o, const Context& context, const Weight& weight) {
+  BenchRecord r;
+  r.bits = o.bits;
+  r.activation = o.activation;
+  r.rows = o.rows;
+  r.cols = o.cols;
+  r.batch = o.batch;
+  r.threads = context.threads();
+  r.kernel = linear::explain_kernel(
+      context.impl(), weight, o.activation == "fp32" ? Inputs::floats : Inputs::int8, o.batch);
+  r.kernel = r.kernel.substr(0, r.kernel.find(':'));
+  r.isa = context.isa();
+  r.bytes = weight.nbytes();
+  r.format_bits_per_weight = 8.0 * static_cast<double>(weight.nbytes()) /
+                             (static_cast<double>(o.rows) * static_cast<double>(o.cols));
+  r.exact = o.activation == "int8";
+  r.rival = rival_of(o);
+  r.format = weight.describe();
+  r.algorithm = o.algorithm;
+  r.form = o.algorithm == "rsr" ? o.form : "";
+  r.k = o.k;
+  r.zeros = o.bits == "binary" ? 50 : o.zeros;
+  r.residency = o.residency;
+  r.whole_call = o.activation != "int8";
+  r.repeats = o.repeats;
+  r.cpu = base::cpu_name();
+  return r;
+}
+
+BenchRecord timed(BenchRecord record, const Timings& timings, bool cold) {
+  record.cold = cold;
+  record.median_ns = timings.median() * 1e9;
+  record.min_ns = timings.least() * 1e9;
+  record.max_ns = timings.most() * 1e9;
+  return record;
+}
+
+/// Times the product cold (copies in turn) and warm (one matrix).
+std::vector<BenchRecord> time_product(const MatvecBenchOptions& o, const Context& context,
+                                      const std::vector<Weight>& copies, BenchProduct& product,
+                                      const BenchRecord& record) {
   Status status;
-  const auto keep = [&](const Status& s) {
-    if (!s.ok()) status = s;
+  const auto time = [&](size_t count) {
+    return time_calls(kWarmup, o.repeats, [&](int i) {
+      const Status s = product.run(context, copies[static_cast<size_t>(i) % count]);
+      if (!s.ok()) status = s;
+    });
   };
-  read_passes();
-  const Timings cold = time_calls(kWarmup, o.repeats, [&](int i) {
-    keep(product.run(copies[static_cast<size_t>(i) % copies.size()]));
-  });
-  read_passes();
-  const Timings warm = time_calls(kWarmup, o.repeats, [&](int) { keep(product.run(weight)); });
+  std::vector<BenchRecord> records;
+  if (o.cold) records.push_back(timed(record, time(copies.size()), true));
+  if (o.warm) records.push_back(timed(record, time(1), false));
   RSR_CHECK(status.ok());  // the same call succeeded when it was checked
-  report.records = {record(cold, true), record(warm, false)};
-  std::sort(bandwidth.begin(), bandwidth.end());
-  report.read_bandwidth = bandwidth[bandwidth.size() / 2];
+  return records;
 }
 
 }  // namespace
 
-Result<MatvecReport> bench_matvec(const MatvecBenchOptions& o) {
-  RSR_ASSIGN_OR_RETURN(const PrepareOptions options, prepare_options(o));
-  RSR_ASSIGN_OR_RETURN(const Context context, Context::create({.threads = o.threads}));
-  Problem problem(o);
+int64_t default_cold_bytes() {
+  return std::max(kColdBytes, 2 * base::last_level_cache_bytes());
+}
+
+Status MatvecBench::use_matrix(const MatvecBenchOptions& o) {
+  RSR_RETURN_IF_ERROR(check_options(o));
+  const bool is_binary = o.bits == "binary";
+  const MatrixShape shape{o.rows, o.cols, is_binary, is_binary ? 50 : o.zeros};
+  if (shape_ == shape) return {};
+  prepared_.reset();
+  shape_ = shape;
+  matrix_ = random_matrix(shape);
+  return {};
+}
+
+Status MatvecBench::use_weight(const MatvecBenchOptions& o) {
+  const std::string how = preparation(o);
+  if (prepared_ && prepared_->how == how) return {};
+  prepared_.reset();  // first, so that two sets of copies are never held
   const MatrixView view =
-      o.bits == "binary" ? binary(problem.w, o.rows, o.cols) : ternary(problem.w, o.rows, o.cols);
-  MatvecReport report;
+      shape_->is_binary ? binary(matrix_, o.rows, o.cols) : ternary(matrix_, o.rows, o.cols);
   const double begin = now_seconds();
-  RSR_ASSIGN_OR_RETURN(const Weight weight, prepare(view, options));
-  report.prepare_seconds = now_seconds() - begin;
-  Product product(o, context, problem);
-  RSR_RETURN_IF_ERROR(product.run(weight));
-  RSR_ASSIGN_OR_RETURN(report.checked_rows, product.check());
-  report.cpu = base::cpu_name();
-  report.isa = context.isa();
-  report.threads = context.threads();
-  report.format = weight.describe();
-  const bool floats = o.activation == "fp32";
-  report.kernel = linear::explain_kernel(context.impl(), weight,
-                                         floats ? linear::Inputs::floats : linear::Inputs::int8);
-  report.kernel.resize(report.kernel.find(':'));
-  report.bytes = weight.nbytes();
-  report.bits_per_weight = 8.0 * static_cast<double>(weight.nbytes()) /
-                           (static_cast<double>(o.rows) * static_cast<double>(o.cols));
-  measure(weight, context, o, product, report);
-  return report;
+  RSR_ASSIGN_OR_RETURN(Weight weight, prepare(view, prepare_options(o)));
+  prepared_ = Prepared{how, {std::move(weight)}, now_seconds() - begin};
+  return {};
+}
+
+Result<MatvecBench::Threads*> MatvecBench::use_threads(int count) {
+  const auto found = threads_.find(count);
+  if (found != threads_.end()) return &found->second;
+  RSR_ASSIGN_OR_RETURN(Context context, Context::create({.threads = count}));
+  Threads threads{std::move(context)};
+  Context::Impl& impl = threads.context.impl();
+  threads.dot_peak = dot_peak(impl.pool, impl.isa);
+  threads.fma_peak = fma_peak(impl.pool, impl.isa);
+  return &threads_.emplace(count, std::move(threads)).first->second;
+}
+
+void MatvecBench::use_copies(const MatvecBenchOptions& o, int64_t cold_bytes) {
+  std::vector<Weight>& copies = prepared_->copies;
+  const int64_t one = copies.front().nbytes();
+  while (o.cold && static_cast<int64_t>(copies.size()) * one < cold_bytes) {
+    copies.push_back(linear::deep_copy(copies.front()));
+  }
+}
+
+Result<std::vector<BenchRecord>> MatvecBench::measure(const MatvecBenchOptions& o) {
+  RSR_RETURN_IF_ERROR(use_matrix(o));
+  RSR_RETURN_IF_ERROR(use_weight(o));
+  RSR_ASSIGN_OR_RETURN(const Threads* threads, use_threads(o.threads));
+  const Context& context = threads->context;
+  const Weight& weight = prepared_->copies.front();
+  BenchProduct product(matrix_, *shape_, activation_of(o), o.batch);
+  RSR_RETURN_IF_ERROR(product.run(context, weight));
+  RSR_ASSIGN_OR_RETURN(const Checked checked, product.check());
+  BenchRecord record = describe(o, context, weight);
+  record.checked = checked.results;
+  record.error_norm = checked.error_norm;
+  record.prepare_seconds = prepared_->seconds;
+  record.dot_peak_macs = threads->dot_peak;
+  record.fma_peak_macs = threads->fma_peak;
+
+  const int64_t cold_bytes = o.cold_bytes > 0 ? o.cold_bytes : default_cold_bytes();
+  use_copies(o, cold_bytes);
+  if (!read_) read_.emplace(cold_bytes);
+  ReadSamples samples;
+  samples.add(*read_, context.impl().pool, kReadPasses);
+  auto records = time_product(o, context, prepared_->copies, product, record);
+  samples.add(*read_, context.impl().pool, kReadPasses);
+  for (BenchRecord& r : records) r.r4_bytes_per_second = samples.bytes_per_second();
+  return records;
 }
 
 }  // namespace rsr::cli

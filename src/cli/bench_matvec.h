@@ -2,9 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "cli/bench_problem.h"
+#include "cli/bench_record.h"
+#include "cli/read_bandwidth.h"
 #include "rsr/linear.h"
 
 namespace rsr::cli {
@@ -13,38 +19,54 @@ struct MatvecBenchOptions {
   int64_t rows = 4096;
   int64_t cols = 4096;
   std::string bits = "ternary";         // or "binary"
+  int zeros = 33;                       // percent, of ternary weights
   std::string activation = "int8";      // "int8", "quantised", "fp32"
   std::string algorithm = "automatic";  // "automatic", "multiply-add", "rsr"
   std::string form = "scatter";         // "scatter", "fold", "gray"
   int k = 0;
+  std::string residency = "stream";  // or "cache"
   int64_t batch = 1;
   int threads = 0;
   int repeats = 20;
+  bool cold = true;
+  bool warm = true;
+  int64_t cold_bytes = 0;  // read between two uses of a copy; 0: default_cold_bytes()
 };
 
-/// One measurement: all times of one product in one state of the caches.
-struct MatvecRecord {
-  bool cold = false;
-  double median_ns = 0;
-  double min_ns = 0;
-  double max_ns = 0;
-};
+/// 640 MB or, when that is more, twice the last-level cache.
+int64_t default_cold_bytes();
 
-struct MatvecReport {
-  std::string cpu;
-  std::string isa;
-  int threads = 0;
-  std::string format;  // Weight::describe()
-  std::string kernel;
-  double prepare_seconds = 0;
-  int64_t bytes = 0;  // packed weights
-  double bits_per_weight = 0;
-  double read_bandwidth = 0;  // bytes per second, measured in the same run
-  int64_t checked_rows = 0;   // elements of y compared with the plain product
-  std::vector<MatvecRecord> records;
-};
+/// Measures one product after the other, and keeps what the next one may use again: the random
+/// matrix, the prepared copies, the threads, the block that pure reading reads.
+class MatvecBench {
+ public:
+  /// One record for each state of the caches. Errors: bad options; a product that differs from the
+  /// plain one (nothing is then timed).
+  Result<std::vector<BenchRecord>> measure(const MatvecBenchOptions& options);
 
-/// Errors: bad options; a product that differs from the plain one (nothing is then timed).
-Result<MatvecReport> bench_matvec(const MatvecBenchOptions& options);
+ private:
+  struct Prepared {
+    std::string how;  // the options that prepare() depends on, as text
+    std::vector<Weight> copies;
+    double seconds = 0;
+  };
+  struct Threads {
+    Context context;
+    double dot_peak = 0;
+    double fma_peak = 0;
+  };
+
+  Status use_matrix(const MatvecBenchOptions& options);
+  Status use_weight(const MatvecBenchOptions& options);
+  Result<Threads*> use_threads(int count);
+  /// As many copies as make `cold_bytes`, when something is to be measured cold.
+  void use_copies(const MatvecBenchOptions& options, int64_t cold_bytes);
+
+  std::optional<MatrixShape> shape_;
+  std::vector<int8_t> matrix_;
+  std::optional<Prepared> prepared_;
+  std::map<int, Threads> threads_;  // by the number asked for
+  std::optional<ReadBandwidth> read_;
+};
 
 }  // namespace rsr::cli

@@ -33,8 +33,8 @@ constexpr const char* kExamples =
     "  rsr inspect models/demo\n"
     "  rsr bench matvec --rows 4096 --cols 14336 --bits ternary\n"
     "\n"
-    "`rsr COMMAND --help` explains a command. RSR_FORCE_ISA=reference|avx2|avx512vnni chooses\n"
-    "another instruction set than the best one.\n"
+    "`rsr COMMAND --help` explains a command. RSR_FORCE_ISA chooses another instruction set\n"
+    "than the best one: reference, avx2, avxvnni, avx512bw, avx512vnni, avx512vbmi.\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
 
 int parse_and_act(int argc, char** argv) {

@@ -226,30 +226,6 @@ TEST_F(TinyEngine, IgnoreEosGoesOn) {
   EXPECT_EQ(collector.text(), "");
 }
 
-TEST_F(TinyEngine, SamplingOfTheModelHoldsWhenItAsksToSample) {
-  const std::string values = R"("temperature": 0.5, "top_k": 7, "top_p": 0.5,)"
-                             R"( "repetition_penalty": 1.5})";
-  write_file("generation_config.json", R"({"do_sample": true, )" + values);
-  const auto asked = open().impl().generation;
-  EXPECT_EQ(asked.temperature, 0.5f);
-  EXPECT_EQ(asked.top_k, 7);
-  EXPECT_EQ(asked.top_p, 0.5f);
-  EXPECT_EQ(asked.repetition_penalty, 1.5f);
-  write_file("generation_config.json", R"({"do_sample": false, )" + values);
-  const auto silent = open().impl().generation;
-  EXPECT_EQ(silent.temperature, 0.0f);
-  EXPECT_EQ(silent.top_k, 0);
-  EXPECT_EQ(silent.top_p, 1.0f);
-  EXPECT_EQ(silent.repetition_penalty, 1.0f);
-  for (const char* bad : {"\"top_k\": -1", "\"top_p\": 0", "\"repetition_penalty\": 0",
-                          "\"temperature\": -1", "\"top_k\": 1.5"}) {
-    write_file("generation_config.json", "{" + std::string(bad) + "}");
-    const Status status = Engine::open(directory_.path()).status();
-    EXPECT_EQ(status.code(), ErrorCode::corrupt_data) << bad;
-    EXPECT_NE(status.message().find("generation_config.json"), std::string::npos);
-  }
-}
-
 TEST_F(TinyEngine, FullContextLeavesTheSessionToReset) {
   const Engine engine = open({.context = {.threads = 1}, .context_length = 40});
   Session session = engine.session();

@@ -36,7 +36,10 @@ Status read_sampling(const Json& json, GenerationConfig* config) {
   RSR_RETURN_IF_ERROR(check_top_k("\"top_k\"", read.top_k));
   RSR_RETURN_IF_ERROR(check_top_p("\"top_p\"", read.top_p));
   RSR_RETURN_IF_ERROR(check_repetition_penalty("\"repetition_penalty\"", read.repetition_penalty));
+  // transformers' generate() penalises repetition whether it samples or not; the rest shapes the
+  // probabilities that it draws by, so that greedy it has no place.
   if (sampling) *config = read;
+  config->repetition_penalty = read.repetition_penalty;
   return {};
 }
 

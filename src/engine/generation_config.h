@@ -18,6 +18,7 @@ struct GenerationConfig {
   float temperature = 0.0f;
   int64_t top_k = 0;
   float top_p = 1.0f;
+  /// What generation_config.json sets, whether it asks to sample or not.
   float repetition_penalty = 1.0f;
   /// Sorted; the union of the end-of-text ids of config.json, generation_config.json and
   /// tokenizer_config.json, and the end-of-turn token that the chat template writes.

@@ -15,13 +15,13 @@ struct Kernel {
   Function* function;
 };
 
-/// The strongest kernel of a list (weakest first) that `isa` allows. Every list begins with a
+/// The best kernel of a list (best last) that runs where `isa` was chosen. Every list begins with a
 /// reference kernel, so there always is one.
-template <class Function, int size>
-constexpr const Kernel<Function>& best_kernel(const Kernel<Function> (&list)[size], base::Isa isa) {
+template <class Entry, int size>
+constexpr const Entry& best_kernel(const Entry (&list)[size], base::Isa isa) {
   int best = 0;
   for (int i = 1; i < size; ++i) {
-    if (list[i].isa <= isa) best = i;
+    if (base::isa_includes(isa, list[i].isa)) best = i;
   }
   return list[best];
 }

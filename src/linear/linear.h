@@ -4,44 +4,21 @@
 #include <cstdint>
 #include <span>
 
-#include "base/aligned.h"
+#include "linear/activations.h"
 #include "linear/context.h"
 #include "rsr/linear.h"
 
 namespace rsr::linear {
 
-/// A batch of int8 activations in the layout that kernels read. One batch may serve several
-/// matrices with the same number of columns: q, k and v share one quantisation.
-///
-/// quantize() applies the rule of BitNet b1.58 per token: m = max(max |x|, 1e-5), s = 127 / m,
-/// q = round_half_to_even(x * s).
-class Activations {
- public:
-  /// x[batch, cols], finite. Memory is kept between calls and only grows.
-  void quantize(Context::Impl& context, const float* x, int64_t batch, int64_t cols);
-
-  int64_t batch() const { return batch_; }
-  int64_t cols() const { return cols_; }
-  /// Row stride in bytes: cols rounded up to 64; the rest of a row is zero.
-  int64_t stride() const { return stride_; }
-  const int8_t* values() const { return values_.data(); }
-  /// Sum of the values of each token.
-  const int32_t* sums() const { return sums_.data(); }
-  /// 1 / s of each token: multiplies an integer product back into floats.
-  const float* inverse_scales() const { return inverse_scales_.data(); }
-
- private:
-  int64_t batch_ = 0;
-  int64_t cols_ = 0;
-  int64_t stride_ = 0;
-  base::AlignedArray<int8_t> values_;
-  base::AlignedArray<int32_t> sums_;
-  base::AlignedArray<float> inverse_scales_;
-};
+/// An error that names row and column of a NaN or infinity in x[batch, cols].
+Status check_finite(std::span<const float> x, int64_t cols);
 
 /// y[batch, rows] = W x for quantised activations, all scales applied:
 /// y = float(integer product) * inverse_scale * scale.
 void multiply(Context::Impl& context, const Weight& weight, const Activations& x, float* y);
+
+/// Several products of the same activations in one parallel pass.
+void multiply(Context::Impl& context, std::span<const Product> products, const Activations& x);
 
 /// The same for float activations, not quantised (x[batch, cols], finite): for models of which only
 /// the weights are ternary.
@@ -67,13 +44,10 @@ Weight deep_copy(const Weight& weight);
 /// Share of zeros among the values of a prepared matrix, 0 to 1.
 double zero_share(const Weight& weight);
 
-/// What a product is given: int8 activations, or floats as they are.
-enum class Inputs { int8, floats };
-
 /// The kernel that a product runs, and why, for this context:
-/// "matvec_t2_i8_avx512vnni: the strongest kernel of format t2 for instruction set avx512vnni".
+/// "matvec_t5_i8_avx512vbmi: the best kernel of format t5 for instruction set avx512vbmi".
 std::string explain_kernel(const Context::Impl& context, const Weight& weight,
-                           Inputs inputs = Inputs::int8);
+                           Inputs inputs = Inputs::int8, int64_t batch = 1);
 std::string explain_kernel(const Context::Impl& context, const Dense& dense);
 
 }  // namespace rsr::linear

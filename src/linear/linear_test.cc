@@ -57,11 +57,13 @@ struct Way {
   Algorithm algorithm;
   RsrForm form;
   int k;
+  Inputs inputs = Inputs::any;
 };
 
 std::vector<Way> all_ways() {
   std::vector<Way> ways = {{Algorithm::automatic, RsrForm::scatter, 0},
-                           {Algorithm::multiply_add, RsrForm::scatter, 0}};
+                           {Algorithm::multiply_add, RsrForm::scatter, 0, Inputs::int8},
+                           {Algorithm::multiply_add, RsrForm::scatter, 0, Inputs::floats}};
   for (const RsrForm form : {RsrForm::scatter, RsrForm::fold, RsrForm::gray}) {
     for (const int k : {0, 1, 3, 7}) ways.push_back({Algorithm::rsr, form, k});
   }
@@ -71,10 +73,11 @@ std::vector<Way> all_ways() {
 
 void expect_exact(const Problem& p, const MatrixView& view) {
   for (const base::Isa isa : base::kAllIsas) {
-    if (isa > base::detect_isa()) continue;
+    if (!base::has_isa(isa)) continue;
     const Context context = Context::create({.threads = 2, .isa = base::isa_name(isa)}).value();
     for (const Way& way : all_ways()) {
-      const auto weight = prepare(view, {.algorithm = way.algorithm, .form = way.form, .k = way.k});
+      const auto weight = prepare(
+          view, {.inputs = way.inputs, .algorithm = way.algorithm, .form = way.form, .k = way.k});
       ASSERT_TRUE(weight.ok()) << weight.status().message();
       std::vector<int32_t> y(p.y.size(), -99);
       const Status status = multiply(context, *weight, p.x, y);
@@ -119,6 +122,7 @@ double scale_at(const PrepareOptions& o, int64_t r, int64_t c, int64_t cols) {
 
 void expect_close(const Problem& p, const MatrixView& view, PrepareOptions options) {
   for (const Way& way : all_ways()) {
+    options.inputs = way.inputs;
     options.algorithm = way.algorithm;
     options.form = way.form;
     options.k = way.k;
@@ -178,7 +182,7 @@ TEST(Multiply, ResultsDoNotDependOnThreadsOrIsa) {
   std::vector<float> first;
   for (const int threads : {1, 2, 5}) {
     for (const base::Isa isa : base::kAllIsas) {
-      if (isa > base::detect_isa()) continue;
+      if (!base::has_isa(isa)) continue;
       const Context context =
           Context::create({.threads = threads, .isa = base::isa_name(isa)}).value();
       std::vector<float> y(p.y.size());
@@ -212,16 +216,29 @@ TEST(Multiply, SharedWeightAndContextFromSeveralThreads) {
 TEST(Multiply, TheForcedInstructionSetIsTheOneThatRuns) {
   const Weight weight = prepare(ternary(std::vector<int8_t>(64), 8, 8)).value();
   const Context any = Context::create({.isa = "reference"}).value();
-  EXPECT_TRUE(linear::explain_kernel(any.impl(), weight, linear::Inputs::floats)
+  EXPECT_TRUE(linear::explain_kernel(any.impl(), weight, Inputs::floats)
                   .starts_with("matvec_t2_f32_reference:"));
   EXPECT_TRUE(linear::explain_kernel(any.impl(), linear::Dense{.format = linear::Float16::f16})
                   .starts_with("dense_f16_f32_reference:"));
   for (const base::Isa isa : base::kAllIsas) {
-    if (isa > base::detect_isa()) continue;
+    if (!base::has_isa(isa)) continue;
     const Context context = Context::create({.isa = base::isa_name(isa)}).value();
     EXPECT_EQ(context.isa(), base::isa_name(isa));
     const std::string expected = std::string("matvec_t2_i8_") + base::isa_name(isa) + ":";
     EXPECT_EQ(linear::explain_kernel(context.impl(), weight).substr(0, expected.size()), expected);
+  }
+  // What is prepared for one kind of input is packed in the format that suits the instruction set.
+  const auto format = [](Inputs inputs, const char* isa) {
+    return prepare(ternary(std::vector<int8_t>(64), 8, 8), {.inputs = inputs, .isa = isa})
+        ->describe()
+        .substr(0, 3);
+  };
+  EXPECT_EQ(format(Inputs::int8, "reference"), "t2,");
+  if (base::has_isa(base::Isa::avx512bw)) {
+    EXPECT_EQ(format(Inputs::floats, "avx512bw"), "t3,");
+  }
+  if (base::has_isa(base::Isa::avx512vbmi)) {
+    EXPECT_EQ(format(Inputs::int8, "avx512vbmi"), "t5,");
   }
 }
 

@@ -1,11 +1,12 @@
 // Products of prepared matrices: checks and scales around linear/product.h.
+#include <array>
 #include <bit>
 #include <cmath>
 
 #include "base/check.h"
-#include "kernels/dense/list.h"
 #include "linear/linear.h"
-#include "linear/product.h"
+#include "linear/packed_product.h"
+#include "linear/rsr_product.h"
 #include "linear/weight.h"
 
 namespace rsr {
@@ -13,7 +14,10 @@ namespace {
 
 using base::error;
 using linear::Batch;
-using linear::ColumnLayout;
+using linear::PackedProduct;
+using linear::RsrWeight;
+using matrix::ColumnLayout;
+using matrix::Packed;
 
 Result<int64_t> check_lengths(const Weight& weight, size_t x_size, size_t y_size) {
   const auto x_count = static_cast<int64_t>(x_size);
@@ -31,33 +35,6 @@ Result<int64_t> check_lengths(const Weight& weight, size_t x_size, size_t y_size
   return batch;
 }
 
-Status check_finite(std::span<const float> x, int64_t cols) {
-  // One pass without branches, which compilers vectorise: all exponent bits set means not finite.
-  constexpr uint32_t kExponent = 0x7F800000;
-  uint32_t bad = 0;
-  for (const float v : x) bad |= (std::bit_cast<uint32_t>(v) & kExponent) == kExponent;
-  if (bad == 0) return {};
-  for (size_t i = 0; i < x.size(); ++i) {
-    if (std::isfinite(x[i])) continue;
-    const auto at = static_cast<int64_t>(i);
-    return error(ErrorCode::invalid_argument, "x: row ", at / cols, ", column ", at % cols, " is ",
-                 x[i], "; inputs must be finite");
-  }
-  return {};
-}
-
-/// The batch in the padded layout of a packed matrix, in `scratch`.
-template <class X>
-Batch<X> spread(const ColumnLayout& layout, const X* x, int64_t x_stride, int64_t batch,
-                base::AlignedArray<X>& scratch) {
-  const int64_t stride = layout.padded_cols();
-  scratch.reserve_discard(batch * stride);
-  for (int64_t t = 0; t < batch; ++t) {
-    layout.spread(x + t * x_stride, scratch.data() + t * stride);
-  }
-  return {scratch.data(), stride, batch, nullptr};
-}
-
 /// Sums of each segment of int8 rows: [segments][batch].
 const int32_t* segment_sums(const ColumnLayout& layout, const int8_t* x, int64_t x_stride,
                             int64_t batch, base::AlignedArray<int32_t>& scratch) {
@@ -73,21 +50,12 @@ const int32_t* segment_sums(const ColumnLayout& layout, const int8_t* x, int64_t
   return scratch.data();
 }
 
-/// Calls receive(segment, token, rows, sums) for the integer product with padded or plain int8
-/// rows.
-template <class Packed, class Receive>
-void integer_sums(Context::Impl& context, const Packed& packed, int64_t rows, Batch<int8_t> x,
-                  const Receive& receive) {
-  const ColumnLayout& layout = packed.layout();
-  if (x.sums == nullptr || layout.segments() > 1) {
-    x.sums = segment_sums(layout, x.x, x.stride, x.batch, context.x_sums);
-  }
-  if (!layout.contiguous() || x.stride < layout.padded_cols()) {
-    const int32_t* sums = x.sums;
-    x = spread(layout, x.x, x.stride, x.batch, context.x_i8);
-    x.sums = sums;
-  }
-  linear::for_each_sum(context, packed, rows, x, context.y_i32, receive);
+/// RSR on int8 rows: calls receive(segment, token, rows, sums).
+template <class Receive>
+void rsr_sums(Context::Impl& context, const RsrWeight& weight, Batch<int8_t> x,
+              const Receive& receive) {
+  x.sums = segment_sums(weight.layout(), x.x, x.stride, x.batch, context.corrections);
+  linear::for_each_sum(context, weight, x, context.y_i32, receive);
 }
 
 /// Writes y[token, r] from sums: y = sums * factor * scale, or y += for later segments.
@@ -105,10 +73,14 @@ void apply_scales(const linear::Scales& scales, int64_t segment, base::Range row
   }
 }
 
-template <class List>
-std::string explain(const List& list, const char* format, base::Isa isa) {
-  return std::string(kernels::best_kernel(list, isa).name) + ": the strongest kernel of format " +
-         format + " for instruction set " + base::isa_name(isa);
+/// y = scaled RSR product of quantised inputs.
+void multiply_rsr(Context::Impl& context, const Weight::Impl& w, const linear::Activations& x,
+                  float* y) {
+  rsr_sums(context, std::get<RsrWeight>(w.packed), {x.values(), x.stride(), x.batch(), nullptr},
+           [&](int64_t segment, int64_t token, base::Range rows, const int32_t* sums) {
+             apply_scales(w.scales, segment, rows, x.inverse_scales()[token], sums,
+                          y + token * w.rows);
+           });
 }
 
 }  // namespace
@@ -116,7 +88,7 @@ std::string explain(const List& list, const char* format, base::Isa isa) {
 Status multiply(const Context& context, const Weight& weight, std::span<const float> x,
                 std::span<float> y) {
   RSR_ASSIGN_OR_RETURN(const int64_t batch, check_lengths(weight, x.size(), y.size()));
-  RSR_RETURN_IF_ERROR(check_finite(x, weight.cols()));
+  RSR_RETURN_IF_ERROR(linear::check_finite(x, weight.cols()));
   const std::lock_guard lock(context.impl().mutex);
   linear::multiply(context.impl(), weight, x.data(), batch, y.data());
   return {};
@@ -132,74 +104,108 @@ Status multiply(const Context& context, const Weight& weight, std::span<const in
   RSR_ASSIGN_OR_RETURN(const int64_t batch, check_lengths(weight, x.size(), y.size()));
   Context::Impl& impl = context.impl();
   const std::lock_guard lock(impl.mutex);
-  std::visit(
-      [&](const auto& packed) {
-        integer_sums(impl, packed, w.rows, Batch<int8_t>{x.data(), w.cols, batch, nullptr},
-                     [&](int64_t, int64_t token, base::Range rows, const int32_t* sums) {
-                       std::copy(sums + rows.begin, sums + rows.end,
-                                 y.data() + token * w.rows + rows.begin);
-                     });
-      },
-      w.packed);
+  if (const auto* packed = std::get_if<Packed>(&w.packed)) {
+    const PackedProduct product{packed, nullptr, y.data(), nullptr};
+    linear::multiply_packed(impl, {&product, 1}, {x.data(), w.cols, w.cols, w.cols, batch, nullptr},
+                            nullptr);
+    return {};
+  }
+  rsr_sums(impl, std::get<RsrWeight>(w.packed), {x.data(), w.cols, batch, nullptr},
+           [&](int64_t, int64_t token, base::Range rows, const int32_t* sums) {
+             std::copy(sums + rows.begin, sums + rows.end, y.data() + token * w.rows + rows.begin);
+           });
+  return {};
+}
+
+Status multiply_quantised(const Context& context, std::span<const Product> products,
+                          std::span<const float> x) {
+  if (products.empty()) return error(ErrorCode::invalid_argument, "products: there are none");
+  for (size_t i = 0; i < products.size(); ++i) {
+    const std::string name = "products[" + std::to_string(i) + "]";
+    if (products[i].weight == nullptr) {
+      return error(ErrorCode::invalid_argument, name, ": no weight");
+    }
+    if (products[i].weight->cols() != products[0].weight->cols()) {
+      return error(ErrorCode::invalid_argument, name, ": ", products[i].weight->cols(),
+                   " columns, the first weight has ", products[0].weight->cols());
+    }
+    const auto batch = check_lengths(*products[i].weight, x.size(), products[i].y.size());
+    if (!batch.ok()) return batch.status().with_context(name);
+  }
+  const int64_t cols = products[0].weight->cols();
+  RSR_RETURN_IF_ERROR(linear::check_finite(x, cols));
+  Context::Impl& impl = context.impl();
+  const std::lock_guard lock(impl.mutex);
+  impl.quantised.quantize(impl, x.data(), static_cast<int64_t>(x.size()) / cols, cols);
+  linear::multiply(impl, products, impl.quantised);
   return {};
 }
 
 namespace linear {
 
+Status check_finite(std::span<const float> x, int64_t cols) {
+  // One pass without branches, which compilers vectorise: all exponent bits set means not finite.
+  constexpr uint32_t kExponent = 0x7F800000;
+  uint32_t bad = 0;
+  for (const float v : x) bad |= (std::bit_cast<uint32_t>(v) & kExponent) == kExponent;
+  if (bad == 0) return {};
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (std::isfinite(x[i])) continue;
+    const auto at = static_cast<int64_t>(i);
+    return error(ErrorCode::invalid_argument, "x: row ", at / cols, ", column ", at % cols, " is ",
+                 x[i], "; inputs must be finite");
+  }
+  return {};
+}
+
+void multiply(Context::Impl& context, std::span<const Product> products, const Activations& x) {
+  const RowsI8 rows{x.values(), x.stride(), x.cols(), x.stride(), x.batch(), x.sums()};
+  std::array<PackedProduct, kProductsAtOnce> packed;
+  size_t count = 0;
+  const auto flush = [&] {
+    multiply_packed(context, std::span(packed).first(count), rows, x.inverse_scales());
+    count = 0;
+  };
+  for (const Product& product : products) {
+    RSR_CHECK_OP(x.cols(), ==, product.weight->cols());
+    const Weight::Impl& w = product.weight->impl();
+    const auto* matrix = std::get_if<Packed>(&w.packed);
+    if (matrix == nullptr) {
+      multiply_rsr(context, w, x, product.y.data());
+      continue;
+    }
+    packed[count++] = {matrix, &w.scales, nullptr, product.y.data()};
+    if (count == packed.size()) flush();
+  }
+  flush();
+}
+
 void multiply(Context::Impl& context, const Weight& weight, const Activations& x, float* y) {
-  RSR_CHECK_OP(x.cols(), ==, weight.cols());
-  const Weight::Impl& w = weight.impl();
-  std::visit(
-      [&](const auto& packed) {
-        integer_sums(context, packed, w.rows,
-                     Batch<int8_t>{x.values(), x.stride(), x.batch(), x.sums()},
-                     [&](int64_t segment, int64_t token, base::Range rows, const int32_t* sums) {
-                       apply_scales(w.scales, segment, rows, x.inverse_scales()[token], sums,
-                                    y + token * w.rows);
-                     });
-      },
-      w.packed);
+  const Product product{&weight, {y, static_cast<size_t>(x.batch() * weight.rows())}};
+  multiply(context, {&product, 1}, x);
 }
 
 void multiply(Context::Impl& context, const Weight& weight, const float* x, int64_t batch,
               float* y) {
   const Weight::Impl& w = weight.impl();
-  std::visit(
-      [&](const auto& packed) {
-        const auto padded = spread(packed.layout(), x, w.cols, batch, context.x_f32);
-        linear::for_each_sum(
-            context, packed, w.rows, padded, context.y_f32,
-            [&](int64_t segment, int64_t token, base::Range rows, const float* sums) {
-              apply_scales(w.scales, segment, rows, 1.0f, sums, y + token * w.rows);
-            });
-      },
-      w.packed);
+  if (const auto* packed = std::get_if<Packed>(&w.packed)) {
+    return multiply_packed(context, {packed, &w.scales, nullptr, y}, x, batch);
+  }
+  linear::for_each_sum(context, std::get<RsrWeight>(w.packed), Batch<float>{x, w.cols, batch, {}},
+                       context.y_f32,
+                       [&](int64_t segment, int64_t token, base::Range rows, const float* sums) {
+                         apply_scales(w.scales, segment, rows, 1.0f, sums, y + token * w.rows);
+                       });
 }
 
 void multiply_dense(Context::Impl& context, const Dense& dense, const float* x, int64_t batch,
                     float* y) {
   const kernels::Dense16F32 p{dense.weight, dense.cols, x, batch, y, dense.rows};
   const bool bf16 = dense.format == Float16::bf16;
-  const auto& kernel = bf16 ? kernels::best_kernel(kernels::kDenseBf16F32, context.isa)
-                            : kernels::best_kernel(kernels::kDenseF16F32, context.isa);
+  const auto* kernel = bf16 ? context.kernels.dense_bf16 : context.kernels.dense_f16;
   context.pool.parallel_for(
-      dense.rows, [&](base::Range rows) { kernel.function(p, rows.begin, rows.end); },
-      linear::kWorthAThread / (dense.cols * batch) + 1);
-}
-
-std::string explain_kernel(const Context::Impl& context, const Weight& weight, Inputs inputs) {
-  const bool int8 = inputs == Inputs::int8;
-  if (std::holds_alternative<RsrWeight>(weight.impl().packed)) {
-    return int8 ? explain(kernels::kMatvecGroupsI8, "groups", context.isa)
-                : explain(kernels::kMatvecGroupsF32, "groups", context.isa);
-  }
-  return int8 ? explain(kernels::kMatvecT2I8, "t2", context.isa)
-              : explain(kernels::kMatvecT2F32, "t2", context.isa);
-}
-
-std::string explain_kernel(const Context::Impl& context, const Dense& dense) {
-  return dense.format == Float16::bf16 ? explain(kernels::kDenseBf16F32, "bf16", context.isa)
-                                       : explain(kernels::kDenseF16F32, "f16", context.isa);
+      dense.rows, [&](base::Range rows) { kernel->function(p, rows.begin, rows.end); },
+      kWorthAThread / (dense.cols * batch) + 1);
 }
 
 }  // namespace linear

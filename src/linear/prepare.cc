@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 #include "linear/linear.h"
+#include "linear/planner.h"
+#include "linear/tuning.h"
 #include "linear/weight.h"
 #include "matrix/values.h"
 
@@ -12,11 +14,17 @@ namespace {
 
 using linear::RsrWeight;
 using linear::Scales;
-using linear::T2Weight;
 
-/// The product that `automatic` means: on one vector the 2-bit codes beat RSR's index, since they
-/// are read in order, and are mostly fewer bytes (docs/negative_results.md).
+/// The product that `automatic` means: on one vector packed codes beat RSR's index, since they are
+/// read in order, and are fewer bytes (docs/negative_results.md).
 constexpr Algorithm kAutomatic = Algorithm::multiply_add;
+
+matrix::Alphabet alphabet_of(const MatrixView& matrix) {
+  using Kind = MatrixView::Kind;
+  if (!matrix.is_binary()) return matrix::Alphabet::ternary;
+  const bool signs = matrix.kind() == Kind::signs || matrix.kind() == Kind::sign_bits;
+  return signs ? matrix::Alphabet::signs : matrix::Alphabet::binary;
+}
 
 double count_zero_share(const matrix::RowReader& values, int64_t rows, int64_t cols) {
   std::vector<int8_t> row(cols);
@@ -26,18 +34,6 @@ double count_zero_share(const matrix::RowReader& values, int64_t rows, int64_t c
     for (const int8_t v : row) zeros += v == 0;
   }
   return static_cast<double>(zeros) / static_cast<double>(rows * cols);
-}
-
-const char* form_name(RsrForm form) {
-  switch (form) {
-    case RsrForm::scatter:
-      return "scatter";
-    case RsrForm::fold:
-      return "fold";
-    case RsrForm::gray:
-      return "gray";
-  }
-  return "?";
 }
 
 }  // namespace
@@ -57,8 +53,12 @@ Result<Weight> prepare(const MatrixView& matrix, const PrepareOptions& options) 
     return Weight(std::make_shared<Weight::Impl>(
         Weight::Impl{rows, cols, zeros, std::move(scales), std::move(packed)}));
   }
+  RSR_ASSIGN_OR_RETURN(const base::Isa isa, base::choose_isa(options.isa));
+  const linear::FormatChoice choice = linear::choose_format(
+      {alphabet_of(matrix), options.inputs, options.residency, group_size > 0, isa});
   return Weight(std::make_shared<Weight::Impl>(Weight::Impl{
-      rows, cols, zeros, std::move(scales), T2Weight(values, rows, cols, group_size)}));
+      rows, cols, zeros, std::move(scales),
+      matrix::Packed(choice.format, alphabet_of(matrix), values, rows, cols, group_size)}));
 }
 
 int64_t Weight::rows() const {
@@ -80,9 +80,10 @@ std::string Weight::describe() const {
   const double bits = 8.0 * static_cast<double>(nbytes()) /
                       (static_cast<double>(rows()) * static_cast<double>(cols()));
   if (const auto* rsr = std::get_if<RsrWeight>(&impl_->packed)) {
-    out << "groups, RSR " << form_name(rsr->form()) << ", k = " << rsr->groups().k;
+    out << "groups, RSR " << linear::form_name(rsr->form()) << ", k = " << rsr->groups().k;
   } else {
-    out << "t2, multiply-add";
+    out << matrix::format_name(std::get<matrix::Packed>(impl_->packed).format())
+        << ", multiply-add";
   }
   out << ", " << bits << " bits per weight";
   return out.str();

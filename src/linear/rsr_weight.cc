@@ -32,7 +32,7 @@ Result<RsrWeight> RsrWeight::build(const MatrixView& matrix, const matrix::RowRe
   RsrWeight weight;
   weight.form_ = options.form;
   weight.signs_ = matrix.kind() == Kind::signs || matrix.kind() == Kind::sign_bits;
-  weight.layout_ = ColumnLayout(matrix.cols(), group_size, 1);
+  weight.layout_ = matrix::ColumnLayout(matrix.cols(), group_size, 1);
   segment::BuildOptions build;
   build.alphabet = matrix.is_binary() ? segment::Alphabet::binary : segment::Alphabet::ternary;
   build.order = segment::required_order(options.form);

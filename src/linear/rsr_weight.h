@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "linear/column_layout.h"
+#include "matrix/column_layout.h"
 #include "matrix/values.h"
 #include "rsr/linear.h"
 #include "segment/column_groups.h"
@@ -20,9 +20,8 @@ class RsrWeight {
   const segment::ColumnGroups& groups() const { return groups_; }
   RsrForm form() const { return form_; }
   bool signs() const { return signs_; }
-  const ColumnLayout& layout() const { return layout_; }
+  const matrix::ColumnLayout& layout() const { return layout_; }
 
-  int64_t padded_rows() const { return groups_.rows; }
   int64_t nbytes() const { return groups_.nbytes(); }
 
   /// Index tiles that make up a segment of the layout: one tile, or all when there is one segment.
@@ -35,7 +34,7 @@ class RsrWeight {
   segment::ColumnGroups groups_;
   RsrForm form_ = RsrForm::scatter;
   bool signs_ = false;
-  ColumnLayout layout_;
+  matrix::ColumnLayout layout_;
 };
 
 }  // namespace rsr::linear

@@ -54,9 +54,11 @@ Result<Scales> Scales::create(const PrepareOptions& options, int64_t rows, int64
     RSR_RETURN_IF_ERROR(
         check_length("group_scales", options.group_scales, rows * scales.group_count_));
     RSR_RETURN_IF_ERROR(check_finite("group_scales", options.group_scales, scales.group_count_));
+    scales.groups_.resize(static_cast<size_t>((rows + 15) / 16 * 16 * scales.group_count_));
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t g = 0; g < scales.group_count_; ++g) {
-        scales.groups_.push_back(options.group_scales[r * scales.group_count_ + g] * scales.row(r));
+        scales.groups_[static_cast<size_t>((r / 16 * scales.group_count_ + g) * 16 + r % 16)] =
+            options.group_scales[r * scales.group_count_ + g] * scales.row(r);
       }
     }
   }

@@ -22,14 +22,21 @@ class Scales {
   /// The scale of a row, for ungrouped scales.
   float row(int64_t r) const { return rows_.empty() ? matrix_ : rows_[r]; }
   /// The scale of a row in a group of columns, for grouped scales.
-  float group(int64_t r, int64_t g) const { return groups_[r * group_count_ + g]; }
+  float group(int64_t r, int64_t g) const {
+    return groups_[static_cast<size_t>((r / 16 * group_count_ + g) * 16 + r % 16)];
+  }
+
+  /// What kernels read: the scale of all rows, or [rows], or [tiles of 16 rows][groups][16].
+  float of_matrix() const { return matrix_; }
+  const float* of_rows() const { return rows_.empty() ? nullptr : rows_.data(); }
+  const float* of_groups() const { return groups_.empty() ? nullptr : groups_.data(); }
 
   int64_t nbytes() const;
 
  private:
   float matrix_ = 1.0f;
   std::vector<float> rows_;    // [rows], the matrix scale multiplied in
-  std::vector<float> groups_;  // [rows, groups], the other two multiplied in
+  std::vector<float> groups_;  // [tiles, groups, 16], the other two multiplied in
   int64_t group_size_ = 0;
   int64_t group_count_ = 0;
 };

@@ -1,11 +1,12 @@
 // What a Weight holds.
 #pragma once
 
+#include <string>
 #include <variant>
 
 #include "linear/rsr_weight.h"
 #include "linear/scales.h"
-#include "linear/t2_weight.h"
+#include "matrix/packed.h"
 #include "rsr/linear.h"
 
 namespace rsr {
@@ -15,7 +16,7 @@ struct Weight::Impl {
   int64_t cols;
   double zero_share;  // zeros among the values, 0 to 1
   linear::Scales scales;
-  std::variant<linear::T2Weight, linear::RsrWeight> packed;
+  std::variant<matrix::Packed, linear::RsrWeight> packed;
 };
 
 }  // namespace rsr

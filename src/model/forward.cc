@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <initializer_list>
 
 #include "base/check.h"
 #include "model/ops.h"
@@ -49,9 +50,9 @@ class Tile {
     float* new_keys = keys + start_ * config_.kv_dim();
     normalise(w.input_norm, s_.hidden.data(), s_.normed.data());
     s_.input.set(s_.normed.data(), batch_, config_.hidden_size);
-    multiply(w.at(Projection::q), s_.queries.data());
-    multiply(w.at(Projection::k), new_keys);
-    multiply(w.at(Projection::v), values + start_ * config_.kv_dim());
+    multiply({{&w.at(Projection::q), s_.queries.data()},
+              {&w.at(Projection::k), new_keys},
+              {&w.at(Projection::v), values + start_ * config_.kv_dim()}});
     for_tokens(config_.q_dim() + config_.kv_dim(), [&](int64_t t) {
       const size_t at = static_cast<size_t>(t) * half_dim();
       const std::span<const float> cosine(&s_.cosine[at], half_dim());
@@ -62,7 +63,7 @@ class Tile {
     attend_heads(keys, values);
     normalise(w.attn_sub_norm, s_.mixed.data(), s_.mixed.data());
     s_.input.set(s_.mixed.data(), batch_, config_.q_dim());
-    multiply(w.at(Projection::o), s_.normed.data());
+    multiply({{&w.at(Projection::o), s_.normed.data()}});
     add_to_hidden();
   }
 
@@ -72,8 +73,7 @@ class Tile {
     const int64_t size = config_.intermediate_size;
     normalise(w.attention_norm, s_.hidden.data(), s_.normed.data());
     s_.input.set(s_.normed.data(), batch_, config_.hidden_size);
-    multiply(w.at(Projection::gate), s_.gate.data());
-    multiply(w.at(Projection::up), s_.up.data());
+    multiply({{&w.at(Projection::gate), s_.gate.data()}, {&w.at(Projection::up), s_.up.data()}});
     for_tokens(size, [&](int64_t t) {
       float* gate = s_.gate.data() + t * size;
       const float* up = s_.up.data() + t * size;
@@ -86,7 +86,7 @@ class Tile {
     });
     normalise(w.ffn_sub_norm, s_.gate.data(), s_.gate.data());
     s_.input.set(s_.gate.data(), batch_, size);
-    multiply(w.at(Projection::down), s_.normed.data());
+    multiply({{&w.at(Projection::down), s_.normed.data()}});
     add_to_hidden();
   }
 
@@ -125,7 +125,9 @@ class Tile {
     });
   }
 
-  void multiply(const Linear& linear, float* y) { s_.input.multiply(context_, linear, y); }
+  void multiply(std::initializer_list<LinearInput::Output> outputs) {
+    s_.input.multiply(context_, {outputs.begin(), outputs.size()});
+  }
 
   void add_to_hidden() {
     for_tokens(config_.hidden_size, [&](int64_t t) {

@@ -1,5 +1,6 @@
 #include "model/linear_layer.h"
 
+#include <array>
 #include <functional>
 
 #include "base/check.h"
@@ -49,7 +50,7 @@ std::string Linear::explain_kernel(const Context::Impl& context) const {
     return linear::explain_kernel(context, int8->weight);
   }
   if (const auto* floats = std::get_if<FloatTernary>(&matrix)) {
-    return linear::explain_kernel(context, floats->weight, linear::Inputs::floats);
+    return linear::explain_kernel(context, floats->weight, Inputs::floats);
   }
   return linear::explain_kernel(context, std::get<DenseTable>(matrix).view);
 }
@@ -75,17 +76,39 @@ const float* LinearInput::normed(Context::Impl& context, const Linear& linear) {
   return normed_.data();
 }
 
-void LinearInput::multiply(Context::Impl& context, const Linear& linear, float* y) {
-  RSR_CHECK_OP(linear.cols(), ==, cols_);
+void LinearInput::multiply_alone(Context::Impl& context, const Linear& linear, float* y) {
   const float* x = normed(context, linear);
   if (const auto* int8 = std::get_if<Int8Ternary>(&linear.matrix)) {
-    if (x != x_ || !quantised_) int8_.quantize(context, x, batch_, cols_);
-    quantised_ = x == x_;
+    int8_.quantize(context, x, batch_, cols_);
+    quantised_ = false;  // it is the normed x that was quantised
     linear::multiply(context, int8->weight, int8_, y);
   } else if (const auto* floats = std::get_if<FloatTernary>(&linear.matrix)) {
     linear::multiply(context, floats->weight, x, batch_, y);
   } else {
     linear::multiply_dense(context, std::get<DenseTable>(linear.matrix).view, x, batch_, y);
+  }
+}
+
+void LinearInput::multiply(Context::Impl& context, std::span<const Output> outputs) {
+  constexpr size_t kMost = 3;  // q, k and v
+  std::array<Product, kMost> products;
+  size_t count = 0;
+  RSR_CHECK_OP(outputs.size(), <=, kMost);
+  for (const auto& [linear, y] : outputs) {
+    RSR_CHECK_OP(linear->cols(), ==, cols_);
+    const auto* int8 = std::get_if<Int8Ternary>(&linear->matrix);
+    if (int8 != nullptr && linear->norm.empty()) {
+      products[count++] = {&int8->weight, {y, static_cast<size_t>(batch_ * linear->rows())}};
+    }
+  }
+  if (count > 0) {
+    if (!quantised_) int8_.quantize(context, x_, batch_, cols_);
+    quantised_ = true;
+    linear::multiply(context, std::span(products).first(count), int8_);
+  }
+  for (const auto& [linear, y] : outputs) {
+    const bool done = std::holds_alternative<Int8Ternary>(linear->matrix) && linear->norm.empty();
+    if (!done) multiply_alone(context, *linear, y);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -49,10 +50,15 @@ class LinearInput {
   /// x[batch, cols], finite; it must stay as it is until the next set().
   void set(const float* x, int64_t batch, int64_t cols);
 
-  /// y[batch, rows] of one linear.
-  void multiply(Context::Impl& context, const Linear& linear, float* y);
+  /// y[batch, rows] of each linear; quantised ones that read x itself are one parallel pass.
+  struct Output {
+    const Linear* linear = nullptr;
+    float* y = nullptr;
+  };
+  void multiply(Context::Impl& context, std::span<const Output> outputs);
 
  private:
+  void multiply_alone(Context::Impl& context, const Linear& linear, float* y);
   /// What the linear really reads: x, or x through the linear's own norm.
   const float* normed(Context::Impl& context, const Linear& linear);
 

@@ -20,7 +20,15 @@ struct Module {
   std::string name;
   int64_t rows;
   int64_t cols;
+  base::Isa isa;
 
+  /// How its weights are packed for products with these inputs.
+  PrepareOptions prepare_for(Inputs inputs) const {
+    PrepareOptions options;
+    options.inputs = inputs;
+    options.isa = base::isa_name(isa);
+    return options;
+  }
   std::string weight_name() const { return name + ".weight"; }
   std::string scale_name() const { return name + ".weight_scale"; }
 };
@@ -70,24 +78,26 @@ Result<Linear> load_packed(const Module& module, const Tensor& tensor) {
   }
   RSR_ASSIGN_OR_RETURN(const float scale, load_scale(module));
   const auto* bytes = reinterpret_cast<const uint8_t*>(tensor.data.data());
+  PrepareOptions options = module.prepare_for(Inputs::int8);
+  options.scale = scale;
   RSR_ASSIGN_OR_RETURN(
       Weight weight,
-      of_file(prepare(packed_2bit({bytes, tensor.data.size()}, module.rows, module.cols),
-                      {.scale = scale}),
+      of_file(prepare(packed_2bit({bytes, tensor.data.size()}, module.rows, module.cols), options),
               tensor.name));
   return Linear{.matrix = Int8Ternary{std::move(weight)}};
 }
 
 Result<Linear> load_masters(const Module& module, const Tensor& tensor) {
   RSR_ASSIGN_OR_RETURN(const std::vector<float> values, io::to_floats(tensor));
-  RSR_ASSIGN_OR_RETURN(Weight weight,
-                       of_file(prepare(absmean(values, module.rows, module.cols)), tensor.name));
+  RSR_ASSIGN_OR_RETURN(Weight weight, of_file(prepare(absmean(values, module.rows, module.cols),
+                                                      module.prepare_for(Inputs::int8)),
+                                              tensor.name));
   return Linear{.matrix = Int8Ternary{std::move(weight)}};
 }
 
 Result<Linear> load_ternary_or_dense(const Module& module, const Tensor& tensor) {
   if (std::optional<TernaryValues> found = find_ternary(tensor)) {
-    PrepareOptions options;
+    PrepareOptions options = module.prepare_for(Inputs::floats);
     if (found->width == module.cols) {
       options.row_scales = found->scales;
     } else {
@@ -153,8 +163,8 @@ Result<std::vector<float>> load_norm(const io::TensorStore& store, const std::st
 }
 
 Result<Linear> load_linear(const io::TensorStore& store, const Quantization& quantization,
-                           const std::string& name, int64_t rows, int64_t cols) {
-  const Module module = {store, quantization, name, rows, cols};
+                           const std::string& name, int64_t rows, int64_t cols, base::Isa isa) {
+  const Module module = {store, quantization, name, rows, cols, isa};
   RSR_ASSIGN_OR_RETURN(const Tensor tensor, store.require(module.weight_name()));
   const bool packed = tensor.dtype == io::DType::u8;
   RSR_ASSIGN_OR_RETURN(Linear linear,

@@ -11,9 +11,10 @@ namespace rsr::model {
 
 /// The linear [rows, cols] named `module`: its weight, and the weight_scale and norm that belong to
 /// it. A u8 weight is packed ternary; what a float weight is, the config says and its numbers show.
-/// Errors name the tensor. Uses no threads: layers are loaded side by side.
+/// Errors name the tensor. Packed for the kernels of `isa`. Uses no threads: layers are loaded side
+/// by side.
 Result<Linear> load_linear(const io::TensorStore& store, const Quantization& quantization,
-                           const std::string& module, int64_t rows, int64_t cols);
+                           const std::string& module, int64_t rows, int64_t cols, base::Isa isa);
 
 /// A norm of `size` numbers, all finite.
 Result<std::vector<float>> load_norm(const io::TensorStore& store, const std::string& name,

@@ -44,7 +44,7 @@ std::pair<int64_t, int64_t> projection_shape(const ModelConfig& config, Projecti
   return {0, 0};
 }
 
-Result<LayerWeights> load_layer(const Model& model, int64_t layer) {
+Result<LayerWeights> load_layer(const Model& model, int64_t layer, base::Isa isa) {
   const ModelConfig& config = model.config;
   const auto norm = [&](const char* name, int64_t size) {
     return load_norm(model.store, layer_name(layer, name), size);
@@ -63,7 +63,7 @@ Result<LayerWeights> load_layer(const Model& model, int64_t layer) {
     const auto [rows, cols] = projection_shape(config, projection);
     const std::string name = layer_name(layer, projection_name(projection));
     RSR_ASSIGN_OR_RETURN(Linear linear,
-                         load_linear(model.store, config.quantization, name, rows, cols));
+                         load_linear(model.store, config.quantization, name, rows, cols, isa));
     weights.projections.push_back(std::move(linear));
   }
   return weights;
@@ -77,7 +77,7 @@ Status load_layers(Context::Impl& context, Model* model) {
     for (int64_t i = range.begin; i < range.end; ++i) {
       auto& slot = loaded[static_cast<size_t>(i)];
       try {
-        slot.emplace(load_layer(*model, i));
+        slot.emplace(load_layer(*model, i, context.isa));
       } catch (const std::bad_alloc&) {  // nothing may be thrown through the pool
         slot.emplace(Status(ErrorCode::limit_exceeded, "out of memory"));
       }

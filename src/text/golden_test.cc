@@ -106,17 +106,18 @@ INSTANTIATE_TEST_SUITE_P(Families, GoldenTest, testing::Values("llama3", "qwen",
 TEST(GoldenComponents, CutAndNormalizeLikeTheReference) {
   const Json golden = read_golden("components");
   ASSERT_GT(golden["cases"].size(), 300U);
+  RegexCache regexes;
   for (const Json& c : golden["cases"]) {
     const std::string text = c["text"];
     if (c.contains("normalized")) {
-      const auto normalizer = parse_normalizer(c["config"]);
+      const auto normalizer = parse_normalizer(c["config"], &regexes);
       ASSERT_TRUE(normalizer.ok()) << normalizer.status().message();
       const auto normalized = (*normalizer)->apply(text);
       ASSERT_TRUE(normalized.ok()) << normalized.status().message();
       EXPECT_EQ(*normalized, c["normalized"].get<std::string>()) << c["config"] << c["text"];
       continue;
     }
-    const auto pre_tokenizer = parse_pre_tokenizer(c["config"]);
+    const auto pre_tokenizer = parse_pre_tokenizer(c["config"], &regexes);
     ASSERT_TRUE(pre_tokenizer.ok()) << pre_tokenizer.status().message();
     std::vector<std::string> pieces{text};
     const Status status = (*pre_tokenizer)->apply(&pieces);

@@ -125,25 +125,25 @@ class Sequence final : public Normalizer {
   std::vector<NormalizerPtr> parts_;
 };
 
-Result<NormalizerPtr> parse_sequence(const Json& json) {
+Result<NormalizerPtr> parse_sequence(const Json& json, RegexCache* regexes) {
   const Json* list = base::json_find(json, "normalizers");
   if (list == nullptr || !list->is_array()) {
     return base::error(ErrorCode::corrupt_data, "\"normalizers\" must be an array");
   }
   std::vector<NormalizerPtr> parts;
   for (const Json& member : *list) {
-    RSR_ASSIGN_OR_RETURN(NormalizerPtr part, parse_normalizer(member));
+    RSR_ASSIGN_OR_RETURN(NormalizerPtr part, parse_normalizer(member, regexes));
     parts.push_back(std::move(part));
   }
   return NormalizerPtr(std::make_unique<Sequence>(std::move(parts)));
 }
 
-Result<NormalizerPtr> parse_replace(const Json& json) {
+Result<NormalizerPtr> parse_replace(const Json& json, RegexCache* regexes) {
   const Json* pattern = base::json_find(json, "pattern");
   if (pattern == nullptr) {
     return base::error(ErrorCode::corrupt_data, "Replace: \"pattern\" is missing");
   }
-  RSR_ASSIGN_OR_RETURN(Pattern compiled, Pattern::parse(*pattern));
+  RSR_ASSIGN_OR_RETURN(Pattern compiled, Pattern::parse(*pattern, regexes));
   RSR_ASSIGN_OR_RETURN(std::string content, base::json_require_string(json, "content"));
   return NormalizerPtr(std::make_unique<Replace>(std::move(compiled), std::move(content)));
 }
@@ -161,7 +161,7 @@ Result<NormalizerPtr> parse_prepend(const Json& json) {
 
 }  // namespace
 
-Result<NormalizerPtr> parse_normalizer(const Json& json) {
+Result<NormalizerPtr> parse_normalizer(const Json& json, RegexCache* regexes) {
   if (json.is_null()) return NormalizerPtr(std::make_unique<Unchanged>());
   RSR_ASSIGN_OR_RETURN(const std::string type, base::json_require_string(json, "type"));
   const std::pair<const char*, int> forms[] = {
@@ -173,8 +173,8 @@ Result<NormalizerPtr> parse_normalizer(const Json& json) {
   for (const auto& [name, options] : forms) {
     if (type == name) return NormalizerPtr(std::make_unique<UnicodeForm>(options));
   }
-  if (type == "Sequence") return parse_sequence(json);
-  if (type == "Replace") return parse_replace(json);
+  if (type == "Sequence") return parse_sequence(json, regexes);
+  if (type == "Replace") return parse_replace(json, regexes);
   if (type == "Strip") return parse_strip(json);
   if (type == "Prepend") return parse_prepend(json);
   if (type == "Lowercase") return NormalizerPtr(std::make_unique<Lowercase>());

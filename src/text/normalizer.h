@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "rsr/status.h"
+#include "text/regex.h"
 
 namespace rsr::text {
 
@@ -18,6 +19,6 @@ class Normalizer {
 };
 
 /// Reads the member "normalizer" of tokenizer.json; null gives one that changes nothing.
-Result<std::unique_ptr<Normalizer>> parse_normalizer(const base::Json& json);
+Result<std::unique_ptr<Normalizer>> parse_normalizer(const base::Json& json, RegexCache* regexes);
 
 }  // namespace rsr::text

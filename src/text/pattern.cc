@@ -35,10 +35,10 @@ std::vector<ByteRange> merge_with_next(const std::vector<Span>& spans) {
 
 }  // namespace
 
-Result<Pattern> Pattern::parse(const base::Json& json) {
+Result<Pattern> Pattern::parse(const base::Json& json, RegexCache* regexes) {
   if (json.is_object() && json.size() == 1 && json.begin()->is_string()) {
     const auto& value = json.begin()->get_ref<const std::string&>();
-    if (json.begin().key() == "Regex") return regex(value);
+    if (json.begin().key() == "Regex") return regex(value, regexes);
     if (json.begin().key() == "String" && !value.empty()) {
       Pattern pattern;
       pattern.literal_ = value;
@@ -49,10 +49,9 @@ Result<Pattern> Pattern::parse(const base::Json& json) {
                      ", expected {\"Regex\": ...} or {\"String\": ...}");
 }
 
-Result<Pattern> Pattern::regex(std::string_view expression) {
-  RSR_ASSIGN_OR_RETURN(Regex compiled, Regex::compile(expression));
+Result<Pattern> Pattern::regex(std::string_view expression, RegexCache* regexes) {
   Pattern pattern;
-  pattern.regex_.emplace(std::move(compiled));
+  RSR_ASSIGN_OR_RETURN(pattern.regex_, regexes->get(expression));
   return pattern;
 }
 

@@ -17,8 +17,8 @@ namespace rsr::text {
 /// {"String": literal} or {"Regex": expression}.
 class Pattern {
  public:
-  static Result<Pattern> parse(const base::Json& json);
-  static Result<Pattern> regex(std::string_view expression);
+  static Result<Pattern> parse(const base::Json& json, RegexCache* regexes);
+  static Result<Pattern> regex(std::string_view expression, RegexCache* regexes);
   Result<std::vector<ByteRange>> find_all(std::string_view text) const;
 
  private:

@@ -119,42 +119,44 @@ class Sequence final : public PreTokenizer {
   std::vector<PreTokenizerPtr> parts_;
 };
 
-Result<PreTokenizerPtr> regex_split(const char* regex, SplitBehavior behavior, bool invert) {
-  RSR_ASSIGN_OR_RETURN(Pattern pattern, Pattern::regex(regex));
+Result<PreTokenizerPtr> regex_split(const char* regex, SplitBehavior behavior, bool invert,
+                                    RegexCache* regexes) {
+  RSR_ASSIGN_OR_RETURN(Pattern pattern, Pattern::regex(regex, regexes));
   return PreTokenizerPtr(std::make_unique<Split>(std::move(pattern), behavior, invert));
 }
 
-Result<PreTokenizerPtr> parse_sequence(const Json& json) {
+Result<PreTokenizerPtr> parse_sequence(const Json& json, RegexCache* regexes) {
   const Json* list = base::json_find(json, "pretokenizers");
   if (list == nullptr || !list->is_array()) {
     return base::error(ErrorCode::corrupt_data, "\"pretokenizers\" must be an array");
   }
   std::vector<PreTokenizerPtr> parts;
   for (const Json& member : *list) {
-    RSR_ASSIGN_OR_RETURN(PreTokenizerPtr part, parse_pre_tokenizer(member));
+    RSR_ASSIGN_OR_RETURN(PreTokenizerPtr part, parse_pre_tokenizer(member, regexes));
     parts.push_back(std::move(part));
   }
   return PreTokenizerPtr(std::make_unique<Sequence>(std::move(parts)));
 }
 
-Result<PreTokenizerPtr> parse_split(const Json& json) {
+Result<PreTokenizerPtr> parse_split(const Json& json, RegexCache* regexes) {
   const Json* pattern = base::json_find(json, "pattern");
   if (pattern == nullptr) {
     return base::error(ErrorCode::corrupt_data, "Split: \"pattern\" is missing");
   }
-  RSR_ASSIGN_OR_RETURN(Pattern compiled, Pattern::parse(*pattern));
+  RSR_ASSIGN_OR_RETURN(Pattern compiled, Pattern::parse(*pattern, regexes));
   RSR_ASSIGN_OR_RETURN(const std::string name, base::json_require_string(json, "behavior"));
   RSR_ASSIGN_OR_RETURN(const SplitBehavior behavior, parse_split_behavior(name));
   RSR_ASSIGN_OR_RETURN(const bool invert, base::json_bool(json, "invert", false));
   return PreTokenizerPtr(std::make_unique<Split>(std::move(compiled), behavior, invert));
 }
 
-Result<PreTokenizerPtr> parse_byte_level(const Json& json) {
+Result<PreTokenizerPtr> parse_byte_level(const Json& json, RegexCache* regexes) {
   RSR_ASSIGN_OR_RETURN(const bool prefix, base::json_bool(json, "add_prefix_space", true));
   RSR_ASSIGN_OR_RETURN(const bool use_regex, base::json_bool(json, "use_regex", true));
   PreTokenizerPtr splitter = std::make_unique<Unchanged>();
   if (use_regex) {
-    RSR_ASSIGN_OR_RETURN(splitter, regex_split(kGpt2Regex, SplitBehavior::isolated, false));
+    RSR_ASSIGN_OR_RETURN(splitter,
+                         regex_split(kGpt2Regex, SplitBehavior::isolated, false, regexes));
   }
   return PreTokenizerPtr(std::make_unique<ByteLevel>(prefix, std::move(splitter)));
 }
@@ -173,19 +175,20 @@ Result<PreTokenizerPtr> parse_punctuation(const Json& json) {
 
 }  // namespace
 
-Result<PreTokenizerPtr> parse_pre_tokenizer(const Json& json) {
+Result<PreTokenizerPtr> parse_pre_tokenizer(const Json& json, RegexCache* regexes) {
   if (json.is_null()) return PreTokenizerPtr(std::make_unique<Unchanged>());
   RSR_ASSIGN_OR_RETURN(const std::string type, base::json_require_string(json, "type"));
-  if (type == "Sequence") return parse_sequence(json);
-  if (type == "Split") return parse_split(json);
-  if (type == "ByteLevel") return parse_byte_level(json);
+  if (type == "Sequence") return parse_sequence(json, regexes);
+  if (type == "Split") return parse_split(json, regexes);
+  if (type == "ByteLevel") return parse_byte_level(json, regexes);
   if (type == "Digits") return parse_digits(json);
   if (type == "Punctuation") return parse_punctuation(json);
   if (type == "WhitespaceSplit") {
     return PreTokenizerPtr(std::make_unique<SplitAtChars>(is_white_space, SplitBehavior::removed));
   }
   // Whitespace keeps what its regex matches, so matches and gaps change places.
-  if (type == "Whitespace") return regex_split(kWhitespaceRegex, SplitBehavior::removed, true);
+  if (type == "Whitespace")
+    return regex_split(kWhitespaceRegex, SplitBehavior::removed, true, regexes);
   return base::error(ErrorCode::unsupported, "unknown pre_tokenizer \"", type, "\"");
 }
 

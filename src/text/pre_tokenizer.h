@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "rsr/status.h"
+#include "text/regex.h"
 
 namespace rsr::text {
 
@@ -17,7 +18,9 @@ class PreTokenizer {
   virtual Status apply(std::vector<std::string>* pieces) const = 0;
 };
 
-/// Reads the member "pre_tokenizer" of tokenizer.json; null gives one that cuts nothing.
-Result<std::unique_ptr<PreTokenizer>> parse_pre_tokenizer(const base::Json& json);
+/// Reads the member "pre_tokenizer" of tokenizer.json; null gives one that cuts nothing. Its
+/// expressions come from `regexes`, which is needed here only.
+Result<std::unique_ptr<PreTokenizer>> parse_pre_tokenizer(const base::Json& json,
+                                                          RegexCache* regexes);
 
 }  // namespace rsr::text

@@ -34,8 +34,6 @@ constexpr unsigned long kBudgetPerByte = 64;
 /// divided by the text's length.
 constexpr size_t kStepBytes = 2'000'000'000;
 constexpr unsigned long kMinStep = 20'000;
-constexpr auto kTimeBase = std::chrono::seconds(5);
-constexpr auto kTimePerByte = std::chrono::microseconds(5);
 
 std::string onig_message(int code, OnigErrorInfo* info) {
   UChar buffer[ONIG_MAX_ERROR_MESSAGE_LEN];
@@ -56,13 +54,13 @@ const UChar* chars(std::string_view text) {
 /// The searches of one find_all.
 class Searcher {
  public:
-  Searcher(regex_t* regex, std::string_view text)
+  Searcher(regex_t* regex, std::string_view text, const SearchTime& time)
       : regex_(regex),
         text_(text),
         region_(onig_region_new()),
         param_(onig_new_match_param()),
         budget_(kBudgetBase + kBudgetPerByte * text.size()),
-        deadline_(Clock::now() + kTimeBase + kTimePerByte * static_cast<int64_t>(text.size())) {
+        deadline_(Clock::now() + time.of(text.size())) {
     onig_initialize_match_param(param_.get());
     // A greedy loop holds one entry per character that it took.
     const size_t entries = std::min<size_t>(4 * text.size() + 10'000, UINT_MAX);
@@ -149,10 +147,7 @@ struct Regex::Impl {
   ~Impl() { onig_free(regex); }
 };
 
-Regex::Regex(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Regex::Regex(Regex&&) noexcept = default;
-Regex& Regex::operator=(Regex&&) noexcept = default;
-Regex::~Regex() = default;
+Regex::Regex(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 Result<Regex> Regex::compile(std::string_view pattern) {
   static const bool ready = initialize();
@@ -162,7 +157,7 @@ Result<Regex> Regex::compile(std::string_view pattern) {
                        kMaxPatternBytes, " are accepted");
   }
   RSR_RETURN_IF_ERROR(check_pattern(pattern));
-  auto impl = std::make_unique<Impl>();
+  const auto impl = std::make_shared<Impl>();
   OnigErrorInfo info{};
   const UChar* begin = chars(pattern);
   const int code = onig_new(&impl->regex, begin, begin + pattern.size(), ONIG_OPTION_NONE,
@@ -172,12 +167,13 @@ Result<Regex> Regex::compile(std::string_view pattern) {
     return base::error(ErrorCode::corrupt_data, "regex \"", pattern.substr(0, 60),
                        "\": ", onig_message(code, &info));
   }
-  return Regex(std::move(impl));
+  return Regex(impl);
 }
 
-Result<std::vector<ByteRange>> Regex::find_all(std::string_view text) const {
+Result<std::vector<ByteRange>> Regex::find_all(std::string_view text,
+                                               const SearchTime& time) const {
   std::vector<ByteRange> matches;
-  Searcher searcher(impl_->regex, text);
+  Searcher searcher(impl_->regex, text, time);
   size_t start = 0;
   size_t previous_end = std::string_view::npos;
   while (start <= text.size()) {
@@ -193,6 +189,14 @@ Result<std::vector<ByteRange>> Regex::find_all(std::string_view text) const {
     start = previous_end = match.end;
   }
   return matches;
+}
+
+Result<Regex> RegexCache::get(std::string_view pattern) {
+  const auto known = regexes_.find(pattern);
+  if (known != regexes_.end()) return known->second;
+  ++compiled_;
+  RSR_ASSIGN_OR_RETURN(Regex regex, Regex::compile(pattern));
+  return regexes_.emplace(pattern, std::move(regex)).first->second;
 }
 
 }  // namespace rsr::text

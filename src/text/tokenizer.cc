@@ -146,10 +146,11 @@ Result<std::unique_ptr<Tokenizer::Impl>> Tokenizer::Impl::parse(const Json& json
   const auto in = [](const char* part, const auto& result) {
     return result.ok() ? Status() : result.status().with_context(part);
   };
-  auto normalizer = parse_normalizer(member(json, "normalizer"));
+  RegexCache regexes;
+  auto normalizer = parse_normalizer(member(json, "normalizer"), &regexes);
   RSR_RETURN_IF_ERROR(in("normalizer", normalizer));
   impl->normalizer = std::move(normalizer).value();
-  auto pre_tokenizer = parse_pre_tokenizer(member(json, "pre_tokenizer"));
+  auto pre_tokenizer = parse_pre_tokenizer(member(json, "pre_tokenizer"), &regexes);
   RSR_RETURN_IF_ERROR(in("pre_tokenizer", pre_tokenizer));
   impl->pre_tokenizer = std::move(pre_tokenizer).value();
   auto added = AddedVocabulary::parse(member(json, "added_tokens"), *impl->normalizer);

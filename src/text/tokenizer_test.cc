@@ -181,6 +181,19 @@ TEST(Tokenizer, RefusesWhatItDoesNotUnderstandByName) {
   }
 }
 
+TEST(Tokenizer, LimitsAddedTokensAfterNormalizingToo) {
+  Json json = small();
+  json["added_tokens"][2]["normalized"] = true;
+  const auto status = [&](size_t prefix) {
+    json["normalizer"] = {{"type", "Prepend"}, {"prepend", std::string(prefix, 'p')}};
+    return make(json).status();
+  };
+  EXPECT_TRUE(status(1021).ok());  // with "<t>" the 1024 bytes that are allowed
+  EXPECT_EQ(status(1022).code(), ErrorCode::limit_exceeded);
+  EXPECT_NE(status(1022).message().find("token 22 has 1025 bytes when it is normalized"),
+            std::string::npos);
+}
+
 TEST(Tokenizer, TakesModelsWithoutATypeAndCommentsAmongMerges) {
   Json json = small();
   json["model"].erase("type");

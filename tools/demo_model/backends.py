@@ -19,7 +19,7 @@ class TorchBackend:
     """The exported directory in model.py, one token at a time with a cache, fp32."""
 
     def __init__(self, directory: Path):
-        from data import Encoder
+        from encoder import Encoder
         from packing import read_model
 
         self.net = read_model(directory)

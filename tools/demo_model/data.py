@@ -1,22 +1,25 @@
 """Training examples as token ids, and batches of similar length.
 
 The loss looks at the answer and its end token only; targets elsewhere are IGNORE.
+NumPy only, so that the project's tests can run it.
 """
+
+from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from tokenizers import Tokenizer
-from torch import Tensor
+import numpy as np
 
 import number_words as nw
+
+if TYPE_CHECKING:
+    from encoder import Encoder
 
 IGNORE = -100
 LENGTH_STEP = 8  # sequences are padded to a multiple of this many tokens
 GROUP_BATCHES = 16  # batches that are drawn, sorted by length and cut together
-PROMPT_TEMPLATE = "User: {}<|eot_id|>Assistant: "
 
 
 @dataclass(frozen=True)
@@ -25,35 +28,6 @@ class Example:
 
     ids: list[int]
     answer_start: int
-
-
-class Encoder:
-    """Turns pairs into token ids, with the pieces of the answers precomputed."""
-
-    def __init__(self, tokenizer_file: Path):
-        self.tokenizer = Tokenizer.from_file(str(tokenizer_file))
-        self.end_id = self.tokenizer.token_to_id("<|eot_id|>")
-        self.first = [self._ids(nw.number_to_words(n)) for n in range(1, nw.MAX_NUMBER + 1)]
-        self.next = [self._ids(nw.SEPARATOR + nw.number_to_words(n)) for n in range(1, nw.MAX_NUMBER + 1)]
-
-    def _ids(self, text: str) -> list[int]:
-        return self.tokenizer.encode(text, add_special_tokens=False).ids
-
-    def prompt(self, text: str) -> list[int]:
-        """Ids of a user's message in the chat template, with the begin token."""
-        return self.tokenizer.encode(PROMPT_TEMPLATE.format(text)).ids
-
-    def answer(self, a: int, b: int) -> list[int]:
-        """Ids of the answer and its end token."""
-        ids = list(self.first[a - 1])
-        for n in range(a + 1, b + 1):
-            ids += self.next[n - 1]
-        return [*ids, self.end_id]
-
-    def example(self, a: int, b: int, prompt: str) -> Example:
-        """The whole training sequence of one prompt."""
-        ids = self.prompt(prompt)
-        return Example(ids + self.answer(a, b), len(ids))
 
 
 class PairSampler:
@@ -76,14 +50,14 @@ class PairSampler:
                 return a, b, nw.prompt_text(a, b, self.rng.random() < 0.5, self.rng.random() < 0.5)
 
 
-def collate(examples: list[Example], pad_id: int) -> tuple[Tensor, Tensor]:
+def collate(examples: list[Example], pad_id: int) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and targets [B, T] (target = next token), padded on the right."""
     longest = max(len(e.ids) for e in examples) - 1
     width = -(-longest // LENGTH_STEP) * LENGTH_STEP
-    inputs = torch.full((len(examples), width), pad_id)
-    targets = torch.full((len(examples), width), IGNORE)
+    inputs = np.full((len(examples), width), pad_id)
+    targets = np.full((len(examples), width), IGNORE)
     for row, example in enumerate(examples):
-        ids = torch.tensor(example.ids)
+        ids = np.array(example.ids)
         inputs[row, : len(ids) - 1] = ids[:-1]
         targets[row, example.answer_start - 1 : len(ids) - 1] = ids[example.answer_start :]
     return inputs, targets
@@ -100,7 +74,9 @@ def cut_batches(examples: list[Example], tokens: int) -> list[list[Example]]:
     return batches
 
 
-def draw_batches(encoder: Encoder, sampler: PairSampler, max_span: int, tokens: int) -> list[tuple[Tensor, Tensor]]:
+def draw_batches(
+    encoder: Encoder, sampler: PairSampler, max_span: int, tokens: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """A shuffled group of about GROUP_BATCHES batches of `tokens` tokens each."""
     examples, total = [], 0
     while total < GROUP_BATCHES * tokens:

@@ -1,8 +1,4 @@
-"""The file format of the model directory: packing, writing and reading it back.
-
-A ternary matrix [out, in] is stored as U8 [out / 4, in]: quarter i of the rows
-lies in bits 2i..2i+1 of the bytes, coded as value + 1.
-"""
+"""The file format of the model directory: writing and reading it back."""
 
 import json
 from dataclasses import fields
@@ -13,25 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from model import BitNet, ModelConfig, ternary, weight_scale
-
-QUARTERS = 4
-
-
-def pack(values: Tensor) -> Tensor:
-    """Ternary values [out, in] to bytes [out / 4, in]."""
-    rows, columns = values.shape
-    if rows % QUARTERS:
-        raise ValueError(f"{rows} rows are not a multiple of {QUARTERS}")
-    codes = (values + 1).to(torch.uint8).view(QUARTERS, rows // QUARTERS, columns)
-    return codes[0] | codes[1] << 2 | codes[2] << 4 | codes[3] << 6
-
-
-def unpack(packed: Tensor) -> Tensor:
-    """Bytes [out / 4, in] to ternary values [out, in] as int8."""
-    codes = torch.cat([(packed >> shift) & 3 for shift in (0, 2, 4, 6)])
-    if bool((codes == 3).any()):
-        raise ValueError("code 3 is not a ternary value")
-    return codes.to(torch.int8) - 1
+from ternary_bits import pack, unpack
 
 
 def export_tensors(net: BitNet) -> dict[str, Tensor]:
@@ -42,7 +20,7 @@ def export_tensors(net: BitNet) -> dict[str, Tensor]:
         module = name.removesuffix(".weight")
         if module in packed:
             scale = weight_scale(value)
-            tensors[name] = pack(ternary(value, scale))
+            tensors[name] = torch.from_numpy(pack(ternary(value, scale).numpy()))
             tensors[f"{module}.weight_scale"] = scale.bfloat16().reshape(1)
         else:
             tensors[name] = value.bfloat16()
@@ -90,7 +68,8 @@ def read_model(directory: Path) -> BitNet:
     net = BitNet(ModelConfig(**{f.name: raw[f.name] for f in fields(ModelConfig)}))
     tensors = load_file(directory / "model.safetensors")
     for name, module in net.bit_linears().items():
-        module.freeze(unpack(tensors.pop(f"{name}.weight")), tensors.pop(f"{name}.weight_scale"))
+        values = torch.from_numpy(unpack(tensors.pop(f"{name}.weight").numpy()))
+        module.freeze(values, tensors.pop(f"{name}.weight_scale"))
     expected = {k for k in net.state_dict() if k.removesuffix(".weight") not in net.bit_linears()}
     if expected != set(tensors):
         raise ValueError(f"unexpected or missing tensors: {sorted(expected ^ set(tensors))}")

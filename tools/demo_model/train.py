@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import number_words as nw
-from data import IGNORE, Encoder, PairSampler, collate, cut_batches, draw_batches
+from data import IGNORE, PairSampler, collate, cut_batches, draw_batches
+from encoder import Encoder
 from model import BitNet, ModelConfig
 
 WARMUP_STEPS = 200
@@ -65,7 +66,7 @@ def exact_share(net: BitNet, encoder: Encoder, max_span: int, tokens: int) -> fl
     prompts = nw.draw_eval_prompts(EVAL_PROMPTS, max_span, seed=1)
     right = 0
     for batch in cut_batches([encoder.example(*p) for p in prompts], tokens):
-        inputs, targets = collate(batch, encoder.end_id)
+        inputs, targets = map(torch.from_numpy, collate(batch, encoder.end_id))
         hit = (net(inputs)[0].argmax(-1) == targets) | (targets == IGNORE)
         right += int(hit.all(-1).sum())
     return right / EVAL_PROMPTS
@@ -149,7 +150,7 @@ class Run:
             span = longest_span(self.step, self.args.steps)
             for batch in draw_batches(self.encoder, self.sampler, span, self.args.batch_tokens):
                 begin = time.monotonic()
-                losses.append(self.train_step(*batch))
+                losses.append(self.train_step(*map(torch.from_numpy, batch)))
                 self.seconds += time.monotonic() - begin
                 if self.step % 100 == 0:
                     self.report(losses)

@@ -28,7 +28,7 @@ void run(benchmark::State& state, Dense16F32Function* function) {
 template <int size>
 void register_list(const Kernel<Dense16F32Function> (&list)[size]) {
   for (const auto& kernel : list) {
-    if (kernel.isa > base::detect_isa()) continue;
+    if (!base::has_isa(kernel.isa)) continue;
     benchmark::RegisterBenchmark(
         kernel.name,
         [function = kernel.function](benchmark::State& state) { run(state, function); })

@@ -1,86 +1,107 @@
 #include <immintrin.h>
 
+#include "kernels/matvec/blocks_i8.h"
 #include "kernels/matvec/matvec.h"
 
 namespace rsr::kernels {
 namespace {
 
-// Steps whose int16 pair sums fit: 4 fields a step, each pair at most 2 * 2 * 128 = 512 in size.
-constexpr int kInt16Steps = 15;  // 15 * 4 * 512 = 30,720 < 32,768
+using Vector = __m256i;
 
-/// int16 pair sums of up to kInt16Steps lines for 8 rows (half a line), as int32 per row.
-__m256i pair_sums(const uint8_t* codes, const int8_t* x, int64_t steps) {
-  const __m256i code_bits = _mm256_set1_epi8(3);
-  __m256i sum = _mm256_setzero_si256();
-  for (int64_t step = 0; step < steps; ++step) {
-    const __m256i line =
-        _mm256_load_si256(reinterpret_cast<const __m256i*>(codes + step * kT2LineBytes));
-    const auto* four = reinterpret_cast<const int32_t*>(x + step * kT2Cols);
-    const __m256i c0 = _mm256_and_si256(line, code_bits);
-    const __m256i c1 = _mm256_and_si256(_mm256_srli_epi16(line, 2), code_bits);
-    const __m256i c2 = _mm256_and_si256(_mm256_srli_epi16(line, 4), code_bits);
-    const __m256i c3 = _mm256_and_si256(_mm256_srli_epi16(line, 6), code_bits);
-    sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(c0, _mm256_set1_epi32(four[0])));
-    sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(c1, _mm256_set1_epi32(four[1])));
-    sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(c2, _mm256_set1_epi32(four[2])));
-    sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(c3, _mm256_set1_epi32(four[3])));
-  }
-  return _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
+Vector load(const uint8_t* p) {
+  return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
+}
+Vector four(const int8_t* x) {
+  return _mm256_set1_epi32(*reinterpret_cast<const int32_t*>(x));
 }
 
-/// One run of lines for one token, 8 rows: as in the AVX-512 kernel.
-__m256 run_f32(const uint8_t* codes, const float* x, int64_t steps) {
-  const __m256 table = _mm256_setr_ps(-1, 0, 1, 0, -1, 0, 1, 0);
-  const __m256i code_bits = _mm256_set1_epi32(3);
-  __m256 sum = _mm256_setzero_ps();
-  for (int64_t step = 0; step < steps; ++step) {
-    const __m256i line =
-        _mm256_load_si256(reinterpret_cast<const __m256i*>(codes + step * kT2LineBytes));
-    for (int c = 0; c < kT2Cols; ++c) {
-      const __m256i shifted = _mm256_srl_epi32(line, _mm_cvtsi32_si128(8 * (c % 4) + 2 * (c / 4)));
-      const __m256 sign = _mm256_permutevar8x32_ps(table, _mm256_and_si256(shifted, code_bits));
-      sum = _mm256_fmadd_ps(sign, _mm256_set1_ps(x[step * kT2Cols + c]), sum);
+/// total[...] += the int16 pair sums of `pairs`, added up and divided by 2^shift (exactly).
+template <int shift>
+void add_pairs(int32_t* total, Vector pairs) {
+  auto* at = reinterpret_cast<Vector*>(total);
+  const Vector sums = _mm256_srai_epi32(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)), shift);
+  _mm256_store_si256(at, _mm256_add_epi32(_mm256_load_si256(at), sums));
+}
+
+struct T2 {
+  static constexpr int kLineCols = 16;
+  // An int16 pair gains at most 4 * 2 * 2 * 128 = 2,048 a line: 15 * 2,048 = 30,720 < 32,768.
+  static constexpr int kBlockLines = 15;
+
+  static void add(const uint8_t* line, const int8_t* x, int64_t lines, const Prefetch& ahead,
+                  int32_t* total) {
+    const Vector mask = _mm256_set1_epi8(3);
+    for (int half = 0; half < 2; ++half) {
+      Vector sum = _mm256_setzero_si256();
+      for (int64_t i = 0; i < lines; ++i) {
+        const uint8_t* at = line + i * kMatvecLineBytes;
+        if (half == 0) prefetch(at, ahead);
+        const Vector v = load(at + half * 32);
+        const int8_t* in = x + i * kLineCols;
+        const auto field = [&](Vector codes, const int8_t* columns) {
+          sum = _mm256_add_epi16(
+              sum, _mm256_maddubs_epi16(_mm256_and_si256(codes, mask), four(columns)));
+        };
+        field(v, in);
+        field(_mm256_srli_epi16(v, 2), in + 4);
+        field(_mm256_srli_epi16(v, 4), in + 8);
+        field(_mm256_srli_epi16(v, 6), in + 12);
+      }
+      add_pairs<0>(total + 8 * half, sum);
     }
   }
-  return sum;
-}
+};
+
+/// Bits 0 to 3 of both nibbles stay where they are, four scales in four accumulators: one shift
+/// instead of seven.
+struct B1 {
+  static constexpr int kLineCols = 32;
+  // Bit 3: 2 nibbles * 2 * 8 * 128 = 4,096 a line: 7 * 4,096 = 28,672 < 32,768.
+  static constexpr int kBlockLines = 7;
+
+  static void add(const uint8_t* line, const int8_t* x, int64_t lines, const Prefetch& ahead,
+                  int32_t* total) {
+    const Vector bit0 = _mm256_set1_epi8(1);
+    const Vector bit1 = _mm256_set1_epi8(2);
+    const Vector bit2 = _mm256_set1_epi8(4);
+    const Vector bit3 = _mm256_set1_epi8(8);
+    for (int half = 0; half < 2; ++half) {
+      Vector sum0 = _mm256_setzero_si256();
+      Vector sum1 = sum0;
+      Vector sum2 = sum0;
+      Vector sum3 = sum0;
+      for (int64_t i = 0; i < lines; ++i) {
+        const uint8_t* at = line + i * kMatvecLineBytes;
+        if (half == 0) prefetch(at, ahead);
+        const Vector v = load(at + half * 32);
+        const auto nibble = [&](Vector bits, const int8_t* in) {
+          const auto dot = [&](Vector bit, const int8_t* columns) {
+            return _mm256_maddubs_epi16(_mm256_and_si256(bits, bit), four(columns));
+          };
+          sum0 = _mm256_add_epi16(sum0, dot(bit0, in));
+          sum1 = _mm256_add_epi16(sum1, dot(bit1, in + 4));
+          sum2 = _mm256_add_epi16(sum2, dot(bit2, in + 8));
+          sum3 = _mm256_add_epi16(sum3, dot(bit3, in + 12));
+        };
+        nibble(v, x + i * kLineCols);
+        nibble(_mm256_srli_epi16(v, 4), x + i * kLineCols + 16);
+      }
+      add_pairs<0>(total + 8 * half, sum0);
+      add_pairs<1>(total + 8 * half, sum1);
+      add_pairs<2>(total + 8 * half, sum2);
+      add_pairs<3>(total + 8 * half, sum3);
+    }
+  }
+};
 
 }  // namespace
 
-void matvec_t2_i8_avx2(const MatvecT2I8& p, int64_t tile_begin, int64_t tile_end) noexcept {
-  for (int64_t tile = tile_begin; tile < tile_end; ++tile) {
-    for (int64_t t = 0; t < p.batch; ++t) {
-      const int8_t* x = p.x + t * p.x_stride;
-      for (int64_t half = 0; half < 2; ++half) {
-        const uint8_t* codes = p.codes + tile * p.tile_stride + half * 32;
-        __m256i sum = _mm256_set1_epi32(-p.x_sums[t]);
-        for (int64_t step = 0; step < p.steps; step += kInt16Steps) {
-          const int64_t steps = p.steps - step < kInt16Steps ? p.steps - step : kInt16Steps;
-          sum = _mm256_add_epi32(sum,
-                                 pair_sums(codes + step * kT2LineBytes, x + step * kT2Cols, steps));
-        }
-        int32_t* y = p.y + t * p.y_stride + tile * kT2Rows + half * 8;
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), sum);
-      }
-    }
-  }
+void matvec_t2_i8_avx2(const MatvecI8& p, int64_t tile_begin, int64_t tile_end) noexcept {
+  multiply_range<T2>(p, tile_begin, tile_end);
 }
 
-void matvec_t2_f32_avx2(const MatvecT2F32& p, int64_t tile_begin, int64_t tile_end) noexcept {
-  for (int64_t tile = tile_begin; tile < tile_end; ++tile) {
-    for (int64_t t = 0; t < p.batch; ++t) {
-      const float* x = p.x + t * p.x_stride;
-      for (int64_t half = 0; half < 2; ++half) {
-        const uint8_t* codes = p.codes + tile * p.tile_stride + half * 32;
-        __m256 sum = _mm256_setzero_ps();
-        for (int64_t step = 0; step < p.steps; step += kT2RunSteps) {
-          const int64_t steps = p.steps - step < kT2RunSteps ? p.steps - step : kT2RunSteps;
-          sum = _mm256_add_ps(sum, run_f32(codes + step * kT2LineBytes, x + step * kT2Cols, steps));
-        }
-        _mm256_storeu_ps(p.y + t * p.y_stride + tile * kT2Rows + half * 8, sum);
-      }
-    }
-  }
+void matvec_b1_i8_avx2(const MatvecI8& p, int64_t tile_begin, int64_t tile_end) noexcept {
+  multiply_range<B1>(p, tile_begin, tile_end);
 }
 
 }  // namespace rsr::kernels

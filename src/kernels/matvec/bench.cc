@@ -2,64 +2,68 @@
 // its instructions. What memory makes of it is the business of `rsr bench matvec`.
 #include <benchmark/benchmark.h>
 
-#include <type_traits>
-#include <vector>
-
-#include "base/aligned.h"
 #include "kernels/matvec/list.h"
+#include "kernels/matvec/problem.h"
 
 namespace rsr::kernels {
 namespace {
 
-/// Times one t2 kernel on `tiles` x `steps` lines (16 rows x 16 columns each) and a batch.
-template <class Params, class X, class Y, class Function>
-void run(benchmark::State& state, Function* function) {
-  constexpr int64_t kTiles = 64;
-  constexpr int64_t kSteps = 160;  // 1,024 x 2,560: 640 KiB of codes, inside L2
+constexpr int64_t kRows = 1024;
+constexpr int64_t kCols = 2560;  // 330 to 650 KB of weights, inside L2
+
+void set_rate(benchmark::State& state, int64_t batch) {
+  state.counters["GMAC/s"] = benchmark::Counter(1e-9 * static_cast<double>(batch * kRows * kCols),
+                                                benchmark::Counter::kIsIterationInvariantRate);
+}
+
+Values values_of(matrix::Format format) {
+  const auto alphabet =
+      matrix::is_ternary(format) ? matrix::Alphabet::ternary : matrix::Alphabet::binary;
+  return {format, alphabet, kRows, kCols};
+}
+
+void run_i8(benchmark::State& state, const MatvecI8Kernel& kernel) {
   const int64_t batch = state.range(0);
-  base::AlignedArray<uint8_t> codes(kTiles * kSteps * kT2LineBytes);
-  for (size_t i = 0; i < codes.size(); ++i) codes[i] = static_cast<uint8_t>(i * 37 % 3 * 0x55);
-  base::AlignedArray<X> x(batch * kSteps * kT2Cols);
-  base::AlignedArray<int32_t> sums(batch);
-  base::AlignedArray<Y> y(batch * kTiles * kT2Rows);
-  Params p;
-  p.codes = codes.data();
-  p.tile_stride = kSteps * kT2LineBytes;
-  p.steps = kSteps;
-  p.x = x.data();
-  p.x_stride = kSteps * kT2Cols;
-  if constexpr (std::is_same_v<Params, MatvecT2I8>) p.x_sums = sums.data();
-  p.batch = batch;
-  p.y = y.data();
-  p.y_stride = kTiles * kT2Rows;
+  Problem problem(values_of(kernel.format), batch);
+  MatvecI8 p = problem.params(std::min(kernel.token_tile, static_cast<int>(batch)), false);
+  std::vector<int32_t> y(static_cast<size_t>(batch * kRows));
+  p.out.sums = y.data();
   for (auto _ : state) {
-    function(p, 0, kTiles);
+    kernel.function(p, 0, problem.packed.tiles());
     benchmark::ClobberMemory();
   }
-  const double macs = static_cast<double>(batch * kTiles * kT2Rows * kSteps * kT2Cols);
-  state.counters["GMAC/s"] =
-      benchmark::Counter(macs * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+  set_rate(state, batch);
+}
+
+void run_f32(benchmark::State& state, const MatvecF32Kernel& kernel) {
+  Problem problem(values_of(kernel.format), 1);
+  base::AlignedArray<float> x(static_cast<size_t>(kCols / 16 * kT3LineFloats));
+  std::vector<float> y(kRows);
+  MatvecF32 p;
+  p.w = problem.matrix_params(false);
+  p.x = x.data();
+  p.batch = 1;
+  p.out.rows = p.out.stride = kRows;
+  p.out.y = y.data();
+  for (auto _ : state) {
+    kernel.function(p, 0, problem.packed.tiles());
+    benchmark::ClobberMemory();
+  }
+  set_rate(state, 1);
 }
 
 const int kRegistered = [] {
-  for (const auto& kernel : kMatvecT2I8) {
-    if (kernel.isa > base::detect_isa()) continue;
-    benchmark::RegisterBenchmark(kernel.name,
-                                 [function = kernel.function](benchmark::State& state) {
-                                   run<MatvecT2I8, int8_t, int32_t>(state, function);
-                                 })
+  for (const auto& kernel : kMatvecI8) {
+    if (!base::has_isa(kernel.isa) || kernel.isa == base::Isa::reference) continue;
+    benchmark::RegisterBenchmark(kernel.name, [&](benchmark::State& s) { run_i8(s, kernel); })
         ->Arg(1)
+        ->Arg(2)
         ->Arg(4)
-        ->Arg(32);
+        ->Arg(8);
   }
-  for (const auto& kernel : kMatvecT2F32) {
-    if (kernel.isa > base::detect_isa()) continue;
-    benchmark::RegisterBenchmark(kernel.name,
-                                 [function = kernel.function](benchmark::State& state) {
-                                   run<MatvecT2F32, float, float>(state, function);
-                                 })
-        ->Arg(1)
-        ->Arg(4);
+  for (const auto& kernel : kMatvecF32) {
+    if (!base::has_isa(kernel.isa) || kernel.isa == base::Isa::reference) continue;
+    benchmark::RegisterBenchmark(kernel.name, [&](benchmark::State& s) { run_f32(s, kernel); });
   }
   return 0;
 }();

@@ -26,7 +26,7 @@ void run(benchmark::State& state, QuantizeI8Function* function) {
 
 const int kRegistered = [] {
   for (const auto& kernel : kQuantizeI8) {
-    if (kernel.isa > base::detect_isa()) continue;
+    if (!base::has_isa(kernel.isa)) continue;
     benchmark::RegisterBenchmark(
         kernel.name,
         [function = kernel.function](benchmark::State& state) { run(state, function); })

@@ -14,7 +14,7 @@ __mmask16 lanes_below(int64_t n) {
 
 }  // namespace
 
-void quantize_i8_avx512vnni(const QuantizeI8& p, int64_t token_begin, int64_t token_end) noexcept {
+void quantize_i8_avx512bw(const QuantizeI8& p, int64_t token_begin, int64_t token_end) noexcept {
   for (int64_t t = token_begin; t < token_end; ++t) {
     const float* x = p.x + t * p.cols;
     int8_t* q = p.q + t * p.q_stride;

@@ -66,11 +66,11 @@ void rows_of(const Dense16F32& p, int64_t row_begin, int64_t row_end) {
 
 }  // namespace
 
-void dense_bf16_f32_avx512vnni(const Dense16F32& p, int64_t row_begin, int64_t row_end) noexcept {
+void dense_bf16_f32_avx512bw(const Dense16F32& p, int64_t row_begin, int64_t row_end) noexcept {
   rows_of<Bf16>(p, row_begin, row_end);
 }
 
-void dense_f16_f32_avx512vnni(const Dense16F32& p, int64_t row_begin, int64_t row_end) noexcept {
+void dense_f16_f32_avx512bw(const Dense16F32& p, int64_t row_begin, int64_t row_end) noexcept {
   rows_of<F16>(p, row_begin, row_end);
 }
 

@@ -1,4 +1,4 @@
-#include "linear/product.h"
+#include "linear/rsr_product.h"
 
 #include "segment/multiply.h"
 
@@ -6,21 +6,6 @@ namespace rsr::linear {
 namespace {
 
 using kernels::best_kernel;
-
-/// Fills the parameters that the kernels of both element types of t2 share, and runs the best.
-template <class Params, class X, class List>
-void run_t2(const List& list, const T2Weight& weight, Params p, const Batch<X>& x,
-            const Task& task) {
-  p.codes = weight.segment_codes(task.segment);
-  p.tile_stride = weight.tile_stride();
-  p.steps = weight.layout().steps(task.segment);
-  p.x = x.x + task.token * x.stride +
-        task.segment * weight.layout().steps_per_segment() * kernels::kT2Cols;
-  p.x_stride = x.stride;
-  p.batch = task.tokens;
-  p.y_stride = weight.padded_rows();
-  best_kernel(list, task.isa).function(p, task.units.begin, task.units.end);
-}
 
 template <class X, class Y, class List>
 void run_groups(const List& list, const RsrWeight& weight, const Batch<X>& x, const Task& task,
@@ -36,9 +21,9 @@ void run_groups(const List& list, const RsrWeight& weight, const Batch<X>& x, co
   p.x_stride = x.stride;
   p.batch = task.tokens;
   p.y = y;
-  p.y_stride = weight.padded_rows();
+  p.y_stride = weight.groups().rows;
   p.scratch = scratch.data();
-  best_kernel(list, task.isa).function(p, task.units.begin, task.units.end);
+  best_kernel(list, task.isa).function(p, task.blocks.begin, task.blocks.end);
 }
 
 /// From the binary matrix B to W = 2 B - 1. Twice a sum may wrap, the result never does.
@@ -53,11 +38,11 @@ float sign_sum(float binary_sum, float x_sum) {
 template <class Sum, class Y>
 void to_signs(const RsrWeight& weight, const Task& task, const Sum& sum_of_token, Y* y) {
   const int64_t k = weight.groups().k;
-  const int64_t end = std::min(task.units.end * k, weight.groups().rows);
+  const int64_t end = std::min(task.blocks.end * k, weight.groups().rows);
   for (int64_t t = 0; t < task.tokens; ++t) {
     const Y sum = sum_of_token(task.token + t);
-    for (int64_t r = task.units.begin * k; r < end; ++r) {
-      Y& value = y[t * weight.padded_rows() + r];
+    for (int64_t r = task.blocks.begin * k; r < end; ++r) {
+      Y& value = y[t * weight.groups().rows + r];
       value = sign_sum(value, sum);
     }
   }
@@ -72,19 +57,6 @@ float float_sum(const RsrWeight& weight, const Batch<float>& x, int64_t segment,
 }
 
 }  // namespace
-
-void compute(const T2Weight& weight, const Batch<int8_t>& x, const Task& task, int32_t* y) {
-  kernels::MatvecT2I8 p;
-  p.x_sums = x.sums + task.segment * x.batch + task.token;
-  p.y = y;
-  run_t2(kernels::kMatvecT2I8, weight, p, x, task);
-}
-
-void compute(const T2Weight& weight, const Batch<float>& x, const Task& task, float* y) {
-  kernels::MatvecT2F32 p;
-  p.y = y;
-  run_t2(kernels::kMatvecT2F32, weight, p, x, task);
-}
 
 void compute(const RsrWeight& weight, const Batch<int8_t>& x, const Task& task, int32_t* y) {
   run_groups(kernels::kMatvecGroupsI8, weight, x, task, y);

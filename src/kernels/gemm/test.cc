@@ -1,0 +1,63 @@
+// Every gemm kernel against the exact product.
+#include <gtest/gtest.h>
+
+#include "kernels/gemm/list.h"
+#include "kernels/matvec/expect.h"
+
+namespace rsr::kernels {
+namespace {
+
+TEST(GemmI8, ShapesBatchesAndTails) {
+  for (const auto& kernel : kGemmI8) {
+    if (!base::has_isa(kernel.isa)) continue;
+    for (const auto alphabet : alphabets_of(kernel.format)) {
+      for (const int64_t rows : {1, 64, 75, 150}) {
+        for (const int64_t cols : {1, 20, 33, 480, 512, 513, 1100}) {
+          for (const int64_t batch : {1, 5, 6, 13, 32}) {
+            Problem problem({kernel.format, alphabet, rows, cols}, batch);
+            expect_exact(kernel, problem, kernel.token_tile);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(GemmI8, MoreTokensThanABlock) {
+  for (const auto& kernel : kGemmI8) {
+    if (!base::has_isa(kernel.isa)) continue;
+    Problem problem({kernel.format, alphabets_of(kernel.format).back(), 70, 100}, 401);
+    expect_exact(kernel, problem, kernel.token_tile);
+  }
+}
+
+TEST(GemmI8, Extremes) {
+  for (const auto& kernel : kGemmI8) {
+    if (!base::has_isa(kernel.isa)) continue;
+    for (const int value : {0, 1}) {
+      for (const int x : {-128, 127}) {
+        const auto alphabet = alphabets_of(kernel.format).front();
+        Problem problem({kernel.format, alphabet, 20, 70001, 0, 0, value}, 7, x);
+        expect_exact(kernel, problem, kernel.token_tile);
+      }
+    }
+  }
+}
+
+TEST(GemmI8, ScalesOfTokensRowsAndGroups) {
+  for (const auto& kernel : kGemmI8) {
+    if (!base::has_isa(kernel.isa)) continue;
+    for (const auto alphabet : alphabets_of(kernel.format)) {
+      Problem plain({kernel.format, alphabet, 90, 1333}, 8);
+      expect_scaled(kernel, plain, kernel.token_tile, false);
+      if (kernel.format == matrix::Format::t5) continue;
+      for (const int64_t group : {64, 128, 50}) {
+        Problem grouped({kernel.format, alphabet, 90, 1333, group}, 8);
+        expect_scaled(kernel, grouped, kernel.token_tile, true);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rsr::kernels

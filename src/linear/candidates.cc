@@ -1,0 +1,98 @@
+#include "linear/candidates.h"
+
+#include <algorithm>
+
+#include "segment/cost.h"
+
+namespace rsr::linear {
+namespace {
+
+using matrix::Format;
+
+CostQuestion cost_question(const ProductQuestion& q, KernelKind kind) {
+  CostQuestion cost;
+  cost.kind = kind;
+  cost.floats = q.floats;
+  cost.binary = q.binary;
+  cost.residency = q.residency;
+  cost.rows = q.rows;
+  cost.cols = q.cols;
+  cost.batch = q.batch;
+  cost.threads = q.threads;
+  return cost;
+}
+
+template <class Kernel>
+Candidate packed(const ProductQuestion& q, KernelKind kind, const Kernel& kernel) {
+  Candidate c;
+  c.question = cost_question(q, kind);
+  c.question.format = kernel.format;
+  c.question.isa = kernel.isa;
+  c.format = matrix::format_name(kernel.format);
+  c.kernel = kernel.name;
+  return c;
+}
+
+void add_packed(const KernelSet& kernels, const ProductQuestion& q, Format format,
+                std::vector<Candidate>& all) {
+  const auto at = static_cast<size_t>(format);
+  if (matrix::is_ternary(format) == q.binary) return;
+  if (q.floats) {
+    if (const auto* kernel = kernels.matvec_f32[at]; kernel != nullptr) {
+      all.push_back(packed(q, KernelKind::matvec, *kernel));
+    }
+    return;
+  }
+  const auto* chosen = kernels.for_batch(format, q.batch);
+  for (const auto* kernel : {kernels.matvec_i8[at], kernels.gemm_i8[at]}) {
+    // A gemm never runs for one vector.
+    const bool gemm = kernel != nullptr && kernel == kernels.gemm_i8[at];
+    if (kernel == nullptr || (gemm && q.batch == 1)) continue;
+    all.push_back(packed(q, gemm ? KernelKind::gemm : KernelKind::matvec, *kernel));
+    all.back().token_tile = kernels.token_tile(*kernel, q.batch);
+    all.back().chosen = kernel == chosen;
+  }
+}
+
+void add_rsr(const KernelSet& kernels, const ProductQuestion& q, RsrForm form,
+             std::vector<Candidate>& all) {
+  Candidate c;
+  c.question = cost_question(q, KernelKind::rsr);
+  c.question.isa = kernels.isa;
+  c.question.form = form;
+  const auto measured = kernels.tuning.rsr_k({q.binary, form, q.rows, q.cols, 0});
+  const auto alphabet = q.binary ? segment::Alphabet::binary : segment::Alphabet::ternary;
+  c.question.k = measured ? *measured : segment::choose_k(form, alphabet, q.rows, q.cols);
+  c.measured_k = measured.has_value();
+  c.format = "groups";
+  c.kernel = q.floats ? kernels::best_kernel(kernels::kMatvecGroupsF32, kernels.isa).name
+                      : kernels::best_kernel(kernels::kMatvecGroupsI8, kernels.isa).name;
+  all.push_back(c);
+}
+
+}  // namespace
+
+FormatChoice choose_format(const KernelSet& kernels, const ProductQuestion& q) {
+  return choose_format({q.binary ? matrix::Alphabet::binary : matrix::Alphabet::ternary,
+                        q.floats ? Inputs::floats : Inputs::int8, q.residency, false, kernels.isa});
+}
+
+std::vector<Candidate> candidates(const KernelSet& kernels, const ProductQuestion& q) {
+  std::vector<Candidate> all;
+  for (const Format format : matrix::kAllFormats) add_packed(kernels, q, format, all);
+  for (const RsrForm form : {RsrForm::scatter, RsrForm::fold, RsrForm::gray}) {
+    add_rsr(kernels, q, form, all);
+  }
+  const Format format = choose_format(kernels, q).format;
+  for (Candidate& c : all) {
+    c.cost = predict(c.question);
+    const bool packed = c.question.kind != KernelKind::rsr && c.question.format == format;
+    c.chosen = packed && (q.floats || c.chosen);
+  }
+  std::stable_sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
+    return a.chosen != b.chosen ? a.chosen : a.cost.seconds < b.cost.seconds;
+  });
+  return all;
+}
+
+}  // namespace rsr::linear

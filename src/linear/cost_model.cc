@@ -1,0 +1,162 @@
+#include "linear/cost_model.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iterator>
+
+#include "kernels/matvec/matvec.h"
+#include "linear/packed_product.h"
+#include "segment/cost.h"
+#include "segment/multiply.h"
+
+namespace rsr::linear {
+namespace {
+
+using base::Isa;
+using matrix::Format;
+
+// Pure reading of memory by one thread of the server processor (AVX-512 VBMI, AMX) that all numbers
+// of this file were measured on. More threads are assumed to add up to eight: not measured, but
+// neither do they change which format wins before the memory is saturated.
+constexpr double kReadBytesPerSecond = 17.5e9;
+constexpr int kReadingThreads = 8;
+
+// Starting the threads for a loop: 1 to 2 us.
+constexpr double kStartSeconds = 1.5e-6;
+
+// Tables of t3 and b1 for float inputs: 15 ns for 18 columns, 50 ns for 64.
+constexpr double kTableSecondsPerColumn = 0.8e-9;
+
+// The clock that segment/cost.h counts its cycles at.
+constexpr double kCyclesPerSecond = 3e9;
+
+struct MatvecRate {
+  bool floats;
+  Format format;
+  Isa isa;                      // and those that include it, as far as no later line names them
+  std::array<double, 4> gmacs;  // with token tiles of 1, 2, 4, 8
+};
+
+// GMAC/s of one thread, weights in the cache. The reference kernels: 0.1 to 3, taken as 1 (0.5
+// where five or three trits are taken apart); they are only there to lose.
+constexpr MatvecRate kMatvecRates[] = {
+    {false, Format::t5, Isa::reference, {0.5, 0.5, 0.5, 0.5}},
+    {false, Format::t5, Isa::avx512vbmi, {120, 190, 245, 285}},
+    {false, Format::t2, Isa::reference, {1, 1, 1, 1}},
+    {false, Format::t2, Isa::avx2, {84, 84, 84, 84}},
+    {false, Format::t2, Isa::avxvnni, {82, 82, 82, 82}},
+    {false, Format::t2, Isa::avx512bw, {112, 112, 112, 112}},
+    {false, Format::t2, Isa::avx512vnni, {185, 230, 290, 300}},
+    {false, Format::b1, Isa::reference, {1, 1, 1, 1}},
+    {false, Format::b1, Isa::avx2, {83, 83, 83, 83}},
+    {false, Format::b1, Isa::avxvnni, {99, 99, 99, 99}},
+    {false, Format::b1, Isa::avx512bw, {107, 107, 107, 107}},
+    {false, Format::b1, Isa::avx512vnni, {178, 235, 282, 315}},
+    {true, Format::t2, Isa::reference, {1, 1, 1, 1}},
+    {true, Format::t2, Isa::avx2, {10, 10, 10, 10}},
+    {true, Format::t2, Isa::avx512bw, {21, 21, 21, 21}},
+    {true, Format::t3, Isa::reference, {0.5, 0.5, 0.5, 0.5}},
+    {true, Format::t3, Isa::avx512bw, {105, 105, 105, 105}},
+    {true, Format::b1, Isa::reference, {1, 1, 1, 1}},
+    {true, Format::b1, Isa::avx2, {10, 10, 10, 10}},
+    {true, Format::b1, Isa::avx512bw, {150, 150, 150, 150}},
+};
+
+// GMAC/s of one thread of the gemm kernels (AVX-512 VNNI and VBMI), whatever the format, with 8,
+// 16, 32 and 64 vectors. Below 8 the panel's decoding is all that counts: the rate is their share.
+constexpr std::array<double, 4> kGemmGmacs = {282, 317, 334, 400};
+
+/// Between the values for 2^first, 2^(first + 1), ... vectors, on a logarithmic scale.
+double interpolate(const std::array<double, 4>& values, int first, double vectors) {
+  const double at = std::clamp(std::log2(vectors) - first, 0.0, 3.0);
+  const auto below = static_cast<size_t>(at);
+  const size_t above = std::min<size_t>(below + 1, 3);
+  return values[below] + (values[above] - values[below]) * (at - static_cast<double>(below));
+}
+
+double gemm_rate(int64_t batch) {
+  const auto vectors = static_cast<double>(batch);
+  return interpolate(kGemmGmacs, 3, vectors) * std::min(1.0, vectors / 8);
+}
+
+double matvec_rate(const CostQuestion& q) {
+  const MatvecRate* found = nullptr;
+  for (const MatvecRate& line : kMatvecRates) {
+    if (line.floats == q.floats && line.format == q.format && base::isa_includes(q.isa, line.isa)) {
+      found = &line;
+    }
+  }
+  // No line: no kernel; the product repacks for every call and then runs as t2.
+  if (found == nullptr) return 0.05;
+  return interpolate(found->gmacs, 0, static_cast<double>(std::min<int64_t>(q.batch, 8)));
+}
+
+int64_t packed_bytes(const CostQuestion& q) {
+  const int64_t tiles = (q.rows + matrix::kTileRows - 1) / matrix::kTileRows;
+  const int64_t columns = matrix::line_cols(q.format);
+  return tiles * ((q.cols + columns - 1) / columns) * matrix::kLineBytes;
+}
+
+segment::Alphabet alphabet_of(const CostQuestion& q) {
+  return q.binary ? segment::Alphabet::binary : segment::Alphabet::ternary;
+}
+
+/// Groups, columns and additions of RSR's index of random digits, for one vector.
+void add_rsr(const CostQuestion& q, Cost& cost) {
+  const segment::Alphabet alphabet = alphabet_of(q);
+  const int64_t tile = std::min(q.cols, segment::kMaxTileCols);
+  const double cells = std::ceil(static_cast<double>(q.rows) / q.k) *
+                       (static_cast<double>(q.cols) / static_cast<double>(tile));
+  const auto groups = std::llround(segment::expected_groups(alphabet, q.k, tile));
+  const auto batch = static_cast<double>(q.batch);
+  cost.bytes = std::llround(cells * static_cast<double>(segment::cell_bytes(tile, groups)));
+  cost.operations = batch * cells * segment::cell_additions(q.form, alphabet, q.k, tile, groups);
+  cost.work_seconds =
+      batch * segment::estimate_cycles(q.form, alphabet, q.k, q.rows, q.cols) / kCyclesPerSecond;
+}
+
+void add_packed(const CostQuestion& q, Cost& cost) {
+  cost.bytes = packed_bytes(q);
+  cost.operations =
+      static_cast<double>(q.rows) * static_cast<double>(q.cols) * static_cast<double>(q.batch);
+  cost.work_seconds = cost.operations / assumed_rate(q);
+}
+
+}  // namespace
+
+double assumed_rate(const CostQuestion& q) {
+  return 1e9 * (q.kind == KernelKind::gemm ? gemm_rate(q.batch) : matvec_rate(q));
+}
+
+int threads_used(const CostQuestion& q) {
+  const int64_t unit = q.kind == KernelKind::rsr ? q.k : kernels::kMatvecTileRows;
+  const int64_t units = (q.rows + unit - 1) / unit;
+  const int64_t grain = kWorthAThread / (unit * q.cols * q.batch) + 1;
+  if (units < 2 * grain) return 1;
+  return static_cast<int>(std::min<int64_t>(q.threads, units));
+}
+
+Cost predict(const CostQuestion& q) {
+  Cost cost;
+  if (q.kind == KernelKind::rsr) {
+    add_rsr(q, cost);
+  } else {
+    add_packed(q, cost);
+  }
+  cost.threads = threads_used(q);
+  cost.work_seconds /= cost.threads;
+  if (q.residency == Residency::memory) {
+    cost.read_seconds = static_cast<double>(cost.bytes) /
+                        (kReadBytesPerSecond * std::min(cost.threads, kReadingThreads));
+  }
+  cost.seconds = std::max(cost.read_seconds, cost.work_seconds);
+  if (cost.threads > 1) cost.seconds += kStartSeconds;
+  if (q.floats && q.kind == KernelKind::matvec && q.format != Format::t2) {
+    cost.seconds += kTableSecondsPerColumn * static_cast<double>(q.cols) *
+                    static_cast<double>(q.batch) / cost.threads;
+  }
+  return cost;
+}
+
+}  // namespace rsr::linear

@@ -1,0 +1,92 @@
+#include "linear/planner.h"
+
+#include <algorithm>
+
+namespace rsr::linear {
+namespace {
+
+using base::Isa;
+using matrix::Format;
+
+bool allowed(const char* name, Isa isa, Isa chosen, const std::vector<std::string>& disabled) {
+  if (isa == Isa::reference) return true;
+  return base::isa_includes(chosen, isa) &&
+         std::find(disabled.begin(), disabled.end(), name) == disabled.end();
+}
+
+/// The best kernel of a list (best last) that may run; a list by format is asked for one of it.
+template <class List>
+auto best(const List& list, Isa isa, const std::vector<std::string>& disabled) {
+  const auto* found = &list[0];
+  for (const auto& kernel : list) {
+    if (allowed(kernel.name, kernel.isa, isa, disabled)) found = &kernel;
+  }
+  return found;
+}
+template <class List, class Array>
+void best_by_format(const List& list, Isa isa, const std::vector<std::string>& disabled,
+                    Array& found) {
+  for (const auto& kernel : list) {
+    if (allowed(kernel.name, kernel.isa, isa, disabled)) {
+      found[static_cast<size_t>(kernel.format)] = &kernel;
+    }
+  }
+}
+
+}  // namespace
+
+FormatChoice choose_format(const FormatQuestion& q) {
+  if (q.alphabet != matrix::Alphabet::ternary) {
+    return {Format::b1, "binary: one bit per weight serves integers and floats alike"};
+  }
+  if (q.grouped) {
+    return {Format::t2,
+            "scales per group: the 16 columns of its lines divide groups of 64 and 128"};
+  }
+  if (q.inputs == Inputs::floats && base::isa_includes(q.isa, Isa::avx512bw)) {
+    return {Format::t3, "float inputs: three columns per look-up in two registers, 1.78 bits"};
+  }
+  if (q.inputs != Inputs::int8) {
+    return {Format::t2, q.inputs == Inputs::any
+                            ? "inputs of both kinds: 2-bit codes serve integers and floats"
+                            : "float inputs: this instruction set has no wide table look-up"};
+  }
+  if (!base::isa_includes(q.isa, Isa::avx512vbmi)) {
+    return {Format::t2,
+            "integer inputs: decoding 1.6 bits needs the byte permutes of AVX-512 VBMI"};
+  }
+  if (q.residency == Residency::cache) {
+    return {Format::t2,
+            "integer inputs from the cache: instructions count, and 2 bits need fewest"};
+  }
+  return {Format::t5, "integer inputs from memory: bytes count, and 1.6 bits are fewest"};
+}
+
+KernelSet::KernelSet(Isa chosen, const std::vector<std::string>& disabled)
+    : isa(chosen),
+      tuning(chosen),
+      tables_t3(best(kernels::kTablesT3F32, chosen, disabled)),
+      tables_b1(best(kernels::kTablesB1F32, chosen, disabled)),
+      quantize(best(kernels::kQuantizeI8, chosen, disabled)),
+      dense_bf16(best(kernels::kDenseBf16F32, chosen, disabled)),
+      dense_f16(best(kernels::kDenseF16F32, chosen, disabled)) {
+  best_by_format(kernels::kMatvecI8, chosen, disabled, matvec_i8);
+  best_by_format(kernels::kGemmI8, chosen, disabled, gemm_i8);
+  best_by_format(kernels::kMatvecF32, chosen, disabled, matvec_f32);
+}
+
+const kernels::MatvecI8Kernel* KernelSet::for_batch(Format format, int64_t batch) const {
+  const auto at = static_cast<size_t>(format);
+  const bool gemm = batch >= tuning.of(format).gemm_batch && gemm_i8[at] != nullptr;
+  return gemm ? gemm_i8[at] : matvec_i8[at];
+}
+
+int KernelSet::token_tile(const kernels::MatvecI8Kernel& kernel, int64_t batch) const {
+  const auto widest = static_cast<int>(std::min<int64_t>(batch, kernel.token_tile));
+  const int tuned = tuning.of(kernel.format).token_tile;
+  // A gemm has one width only: its tiles of inputs fill its registers.
+  const bool fixed = &kernel == gemm_i8[static_cast<size_t>(kernel.format)];
+  return tuned > 0 && !fixed ? std::min(widest, tuned) : widest;
+}
+
+}  // namespace rsr::linear

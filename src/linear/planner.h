@@ -1,0 +1,63 @@
+// Which format a matrix is packed in, and which kernels multiply it: facts in, choice out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/cpu.h"
+#include "kernels/dense/list.h"
+#include "kernels/gemm/list.h"
+#include "kernels/matvec/list.h"
+#include "kernels/quantize/list.h"
+#include "kernels/tables/list.h"
+#include "linear/tuning.h"
+#include "matrix/format.h"
+#include "matrix/packed.h"
+#include "rsr/linear.h"
+
+namespace rsr::linear {
+
+/// What the choice of a format depends on.
+struct FormatQuestion {
+  matrix::Alphabet alphabet = matrix::Alphabet::ternary;
+  Inputs inputs = Inputs::any;
+  Residency residency = Residency::memory;
+  bool grouped = false;  // scales per group of columns
+  base::Isa isa = base::Isa::reference;
+};
+
+/// A choice and its reason, for people.
+struct FormatChoice {
+  matrix::Format format;
+  const char* reason;
+};
+FormatChoice choose_format(const FormatQuestion& question);
+
+/// The kernels of an instruction set, by format; null where there is none.
+struct KernelSet {
+  /// `disabled`: names of kernels that must not run on this machine (a reference kernel always
+  /// may).
+  explicit KernelSet(base::Isa isa, const std::vector<std::string>& disabled = {});
+
+  base::Isa isa;
+  TuningTable tuning;  // the defaults; a Context puts in what was measured
+  std::array<const kernels::MatvecI8Kernel*, 4> matvec_i8{};
+  std::array<const kernels::MatvecI8Kernel*, 4> gemm_i8{};
+  std::array<const kernels::MatvecF32Kernel*, 4> matvec_f32{};
+  const kernels::Kernel<kernels::TablesF32Function>* tables_t3 = nullptr;
+  const kernels::Kernel<kernels::TablesF32Function>* tables_b1 = nullptr;
+  const kernels::Kernel<kernels::QuantizeI8Function>* quantize = nullptr;
+  const kernels::Kernel<kernels::Dense16F32Function>* dense_bf16 = nullptr;
+  const kernels::Kernel<kernels::Dense16F32Function>* dense_f16 = nullptr;
+
+  /// The kernel for int8 inputs: a matvec for small batches, a gemm from the tuning's batch on.
+  /// Null when the format has none at all (t3): it is then repacked on the way.
+  const kernels::MatvecI8Kernel* for_batch(matrix::Format format, int64_t batch) const;
+
+  /// Vectors of a token tile for a kernel and batch.
+  int token_tile(const kernels::MatvecI8Kernel& kernel, int64_t batch) const;
+};
+
+}  // namespace rsr::linear

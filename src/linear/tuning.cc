@@ -1,0 +1,72 @@
+#include "linear/tuning.h"
+
+#include <algorithm>
+
+namespace rsr::linear {
+namespace {
+
+using base::Isa;
+using matrix::Format;
+
+struct DefaultTuning {
+  Format format;
+  Isa isa;  // and those that include it, as far as no later line names them
+  Tuning tuning;
+};
+
+// Prefetch: the distances that pure reading of memory uses as well (cli/read_bandwidth.cc). gemm:
+// up to 8 vectors fit into one token tile of a matvec. At 8 both are equally fast (282 and 285
+// GMAC/s at 2560 x 2560), beyond it decoding a panel once wins (317 against 280 at 16).
+constexpr DefaultTuning kDefaults[] = {
+    {Format::t5, Isa::reference, {{1024, 2048}, 9, 0}},
+    {Format::t2, Isa::reference, {{1024, 2048}, 9, 0}},
+    {Format::t3, Isa::reference, {{1024, 2048}, 9, 0}},
+    {Format::b1, Isa::reference, {{1024, 2048}, 9, 0}},
+};
+
+}  // namespace
+
+bool operator==(const Tuning& a, const Tuning& b) {
+  return a.prefetch.near == b.prefetch.near && a.prefetch.far == b.prefetch.far &&
+         a.gemm_batch == b.gemm_batch && a.token_tile == b.token_tile;
+}
+
+Tuning default_tuning(Format format, Isa isa) {
+  Tuning found;
+  for (const DefaultTuning& line : kDefaults) {
+    if (line.format == format && base::isa_includes(isa, line.isa)) found = line.tuning;
+  }
+  return found;
+}
+
+TuningTable::TuningTable(Isa isa) {
+  for (const Format format : matrix::kAllFormats) of(format) = default_tuning(format, isa);
+}
+
+std::optional<int> TuningTable::rsr_k(const RsrTuning& question) const {
+  const auto found = std::find_if(rsr.begin(), rsr.end(),
+                                  [&](const RsrTuning& line) { return line.same_index(question); });
+  if (found == rsr.end()) return std::nullopt;
+  return found->k;
+}
+
+const char* form_name(RsrForm form) {
+  switch (form) {
+    case RsrForm::scatter:
+      return "scatter";
+    case RsrForm::fold:
+      return "fold";
+    case RsrForm::gray:
+      return "gray";
+  }
+  return "?";
+}
+
+std::optional<RsrForm> form_from_name(std::string_view name) {
+  for (const RsrForm form : {RsrForm::scatter, RsrForm::fold, RsrForm::gray}) {
+    if (name == form_name(form)) return form;
+  }
+  return std::nullopt;
+}
+
+}  // namespace rsr::linear
