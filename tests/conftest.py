@@ -8,6 +8,9 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
+# What the command remembers between runs stays in the build folder, never in somebody's home.
+os.environ["RSR_CACHE_DIR"] = str(ROOT / os.environ.get("RSR_BUILD", "build/release") / "cache")
+
 
 @pytest.fixture(scope="session")
 def rsr() -> pathlib.Path:

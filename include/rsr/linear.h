@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rsr {
 
@@ -34,6 +35,12 @@ class Context {
   int threads() const;
   /// Name of the instruction set that kernels are chosen for.
   std::string isa() const;
+  /// One sentence for each kernel that failed the self-test on this machine and is not used. Every
+  /// kernel is tried once per machine in a child process when the first context is created, and the
+  /// outcome is kept in RSR_CACHE_DIR (else $XDG_CACHE_HOME/rsr, else ~/.cache/rsr; set but empty:
+  /// it is not kept, and tried once per process). One more when that folder has a file of `rsr
+  /// tune` that cannot be used, because it is damaged or from another machine or version.
+  std::vector<std::string> warnings() const;
 
   struct Impl;
   Impl& impl() const { return *impl_; }
@@ -100,6 +107,8 @@ class Weight {
   int64_t nbytes() const;
   /// One line: format, bits per weight, algorithm.
   std::string describe() const;
+  /// What was changed when the weight was read from bytes, for people; empty when nothing was.
+  std::string notice() const;
 
   struct Impl;
   const Impl& impl() const { return *impl_; }
@@ -112,6 +121,20 @@ class Weight {
 /// Checks `matrix` (any rows, 1 to 16,777,215 columns), and packs it. The caller's memory is not
 /// needed afterwards. Errors name the argument and, for a value, its row and column.
 Result<Weight> prepare(const MatrixView& matrix, const PrepareOptions& options = {});
+
+struct LoadOptions {
+  /// Instruction set that the weight will be used with, as in ContextOptions.
+  std::string_view isa = {};
+};
+
+/// A weight as bytes, for files: the same on every machine, little-endian, with a version and a
+/// checksum (drawn in src/linear/weight_header.h).
+std::vector<uint8_t> weight_to_bytes(const Weight& weight);
+
+/// The weight again. Everything is checked, and no bytes can do harm. A format that the instruction
+/// set has no kernel for is repacked in memory, and Weight::notice() says so. Errors: bytes that
+/// are no weight or damaged, another version; the message names what and where.
+Result<Weight> weight_from_bytes(std::span<const uint8_t> bytes, const LoadOptions& options = {});
 
 /// y[batch, rows] = scale * (W[rows, cols] x[batch, cols]), all float, activations not quantised;
 /// batch = x.size() / cols. `y` must have exactly batch * rows elements and not overlap x.

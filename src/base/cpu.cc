@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "base/check.h"
@@ -119,9 +121,7 @@ bool has_avx512bw() {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
 
-}  // namespace
-
-bool has_isa(Isa isa) {
+bool ask_processor(Isa isa) {
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   switch (isa) {
@@ -134,12 +134,24 @@ bool has_isa(Isa isa) {
     case Isa::avx512bw:
       return avx2 && has_avx512bw();
     case Isa::avx512vnni:
-      return has_isa(Isa::avx512bw) && __builtin_cpu_supports("avx512vnni");
+      return ask_processor(Isa::avx512bw) && __builtin_cpu_supports("avx512vnni");
     case Isa::avx512vbmi:
-      return has_isa(Isa::avx512vnni) && __builtin_cpu_supports("avx512vbmi") &&
+      return ask_processor(Isa::avx512vnni) && __builtin_cpu_supports("avx512vbmi") &&
              __builtin_cpu_supports("gfni");
   }
   return false;
+}
+
+}  // namespace
+
+bool has_isa(Isa isa) {
+  // Asked once: in a virtual machine each CPUID leaves it, which takes tens of microseconds.
+  static const auto kHas = [] {
+    std::array<bool, std::size(kAllIsas)> has{};
+    for (const Isa one : kAllIsas) has[static_cast<size_t>(one)] = ask_processor(one);
+    return has;
+  }();
+  return kHas[static_cast<size_t>(isa)];
 }
 
 Isa detect_isa() {

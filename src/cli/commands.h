@@ -21,6 +21,9 @@ void add_run(CLI::App& app, Action& action);
 void add_chat(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+void add_selftest(CLI::App& app, Action& action);
+void add_explain(CLI::App& app, Action& action);
+void add_tune(CLI::App& app, Action& action);
 
 /// The option --threads, which several commands have.
 void add_threads(CLI::App& command, int* threads);

@@ -3,8 +3,11 @@
 #include <cstdio>
 #include <exception>
 
+#include "base/cpu.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "linear/selftest.h"
+#include "linear/tune_cache.h"
 #include "rsr/version.h"
 
 namespace rsr::cli {
@@ -31,11 +34,27 @@ constexpr const char* kExamples =
     "  rsr run models/demo -p - --json < prompt.txt\n"
     "  rsr chat models/demo\n"
     "  rsr inspect models/demo\n"
+    "  rsr selftest\n"
     "  rsr bench matvec --rows 4096 --cols 14336 --bits ternary\n"
+    "  rsr explain --rows 4096 --cols 14336 --batch 8\n"
+    "  rsr tune --suite models\n"
     "\n"
     "`rsr COMMAND --help` explains a command. RSR_FORCE_ISA chooses another instruction set\n"
     "than the best one: reference, avx2, avxvnni, avx512bw, avx512vnni, avx512vbmi.\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
+
+/// What Context::warnings() would say, once for a command whatever contexts it makes. A wrong
+/// RSR_FORCE_ISA is for the command to report.
+void print_warnings() {
+  const Result<base::Isa> isa = base::choose_isa({});
+  if (!isa.ok()) return;
+  for (const std::string& warning : linear::selftest_warnings(*isa)) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
+  std::string untuned;
+  linear::tuning_for(*isa, &untuned);
+  if (!untuned.empty()) std::fprintf(stderr, "warning: %s\n", untuned.c_str());
+}
 
 int parse_and_act(int argc, char** argv) {
   CLI::App app(kAbout, "rsr");
@@ -47,6 +66,9 @@ int parse_and_act(int argc, char** argv) {
   add_chat(app, action);
   add_inspect(app, action);
   add_bench(app, action);
+  add_selftest(app, action);
+  add_explain(app, action);
+  add_tune(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& wanted) {  // --help, --version
@@ -59,6 +81,7 @@ int parse_and_act(int argc, char** argv) {
     std::fprintf(stderr, "error: %s\nSee rsr --help.\n", wrong.what());
     return kWrongUsage;
   }
+  if (!app.got_subcommand("selftest")) print_warnings();
   return action();
 }
 

@@ -1,6 +1,8 @@
 #include "linear/context.h"
 
 #include "base/check.h"
+#include "linear/selftest.h"
+#include "linear/tune_cache.h"
 
 namespace rsr {
 
@@ -17,7 +19,12 @@ Result<Context> Context::create(const ContextOptions& options) {
   }
   RSR_ASSIGN_OR_RETURN(const base::Isa isa, base::choose_isa(options.isa));
   const int threads = options.threads > 0 ? options.threads : base::usable_cores();
-  return Context(std::make_unique<Impl>(threads, isa));
+  auto impl = std::make_unique<Impl>(threads, isa, linear::disabled_kernels(isa),
+                                     linear::selftest_warnings(isa));
+  std::string untuned;
+  impl->kernels.tuning = linear::tuning_for(isa, &untuned);
+  if (!untuned.empty()) impl->warnings.push_back(std::move(untuned));
+  return Context(std::move(impl));
 }
 
 int Context::threads() const {
@@ -26,6 +33,10 @@ int Context::threads() const {
 
 std::string Context::isa() const {
   return base::isa_name(impl_->isa);
+}
+
+std::vector<std::string> Context::warnings() const {
+  return impl_->warnings;
 }
 
 }  // namespace rsr

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/aligned.h"
 #include "base/cpu.h"
@@ -13,11 +16,15 @@
 namespace rsr {
 
 struct Context::Impl {
-  Impl(int thread_count, base::Isa chosen) : pool(thread_count), isa(chosen), kernels(chosen) {}
+  /// `disabled`: kernels that failed the self-test, and `failures` says so in sentences.
+  Impl(int thread_count, base::Isa chosen, const std::vector<std::string>& disabled = {},
+       std::vector<std::string> failures = {})
+      : pool(thread_count), isa(chosen), kernels(chosen, disabled), warnings(std::move(failures)) {}
 
   base::ThreadPool pool;
   base::Isa isa;
   linear::KernelSet kernels;
+  std::vector<std::string> warnings;
   std::mutex mutex;  // public calls on one context wait for each other
 
   // Scratch of the products; memory is kept between calls and only grows.

@@ -10,6 +10,26 @@ std::string sentence(const char* kernel, const std::string& format, base::Isa is
          base::isa_name(isa);
 }
 
+/// What rsr tune has changed for a format, or nothing.
+std::string tuned(const Context::Impl& context, matrix::Format format) {
+  const Tuning& now = context.kernels.tuning.of(format);
+  const Tuning usual = default_tuning(format, context.isa);
+  if (now == usual) return "";
+  std::string text = "; tuned:";
+  if (now.prefetch.near != usual.prefetch.near || now.prefetch.far != usual.prefetch.far) {
+    text += " prefetch " + std::to_string(now.prefetch.near) + " and " +
+            std::to_string(now.prefetch.far) + " bytes ahead,";
+  }
+  if (now.token_tile != usual.token_tile) {
+    text += " token tiles of " + std::to_string(now.token_tile) + ",";
+  }
+  if (now.gemm_batch != usual.gemm_batch) {
+    text += " gemm from " + std::to_string(now.gemm_batch) + " vectors,";
+  }
+  text.pop_back();
+  return text;
+}
+
 std::string explain_packed(const Context::Impl& context, const matrix::Packed& packed,
                            Inputs inputs, int64_t batch) {
   const auto at = static_cast<size_t>(packed.format());
@@ -18,13 +38,14 @@ std::string explain_packed(const Context::Impl& context, const matrix::Packed& p
   const KernelSet& kernels = context.kernels;
   if (inputs == Inputs::floats) {
     if (kernels.matvec_f32[at] != nullptr) {
-      return sentence(kernels.matvec_f32[at]->name, format, context.isa);
+      return sentence(kernels.matvec_f32[at]->name, format, context.isa) +
+             tuned(context, packed.format());
     }
     return sentence(kernels.matvec_f32[t2]->name, "t2", context.isa) + ", repacked from " + format +
            " for every product: the weight was prepared for integer inputs";
   }
   if (const auto* kernel = kernels.for_batch(packed.format(), batch); kernel != nullptr) {
-    return sentence(kernel->name, format, context.isa);
+    return sentence(kernel->name, format, context.isa) + tuned(context, packed.format());
   }
   return sentence(kernels.for_batch(matrix::Format::t2, batch)->name, "t2", context.isa) +
          ", repacked from " + format +

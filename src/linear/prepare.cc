@@ -50,15 +50,27 @@ Result<Weight> prepare(const MatrixView& matrix, const PrepareOptions& options) 
   const double zeros = count_zero_share(values, rows, cols);
   if (algorithm == Algorithm::rsr) {
     RSR_ASSIGN_OR_RETURN(RsrWeight packed, RsrWeight::build(matrix, values, options, group_size));
-    return Weight(std::make_shared<Weight::Impl>(
-        Weight::Impl{rows, cols, zeros, std::move(scales), std::move(packed)}));
+    return Weight(std::make_shared<Weight::Impl>(Weight::Impl{rows,
+                                                              cols,
+                                                              zeros,
+                                                              std::move(scales),
+                                                              std::move(packed),
+                                                              options.inputs,
+                                                              options.residency,
+                                                              {}}));
   }
   RSR_ASSIGN_OR_RETURN(const base::Isa isa, base::choose_isa(options.isa));
   const linear::FormatChoice choice = linear::choose_format(
       {alphabet_of(matrix), options.inputs, options.residency, group_size > 0, isa});
   return Weight(std::make_shared<Weight::Impl>(Weight::Impl{
-      rows, cols, zeros, std::move(scales),
-      matrix::Packed(choice.format, alphabet_of(matrix), values, rows, cols, group_size)}));
+      rows,
+      cols,
+      zeros,
+      std::move(scales),
+      matrix::Packed(choice.format, alphabet_of(matrix), values, rows, cols, group_size),
+      options.inputs,
+      options.residency,
+      {}}));
 }
 
 int64_t Weight::rows() const {

@@ -17,6 +17,11 @@ class RsrWeight {
   static Result<RsrWeight> build(const MatrixView& matrix, const matrix::RowReader& values,
                                  const PrepareOptions& options, int64_t group_size);
 
+  /// A weight from the parts of another one: `groups` as segment::from_bytes() checks them. Errors:
+  /// parts that do not belong together.
+  static Result<RsrWeight> restored(segment::ColumnGroups groups, RsrForm form, bool signs,
+                                    int64_t group_size);
+
   const segment::ColumnGroups& groups() const { return groups_; }
   RsrForm form() const { return form_; }
   bool signs() const { return signs_; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/check.h"
 
@@ -43,10 +44,15 @@ Result<Scales> Scales::create(const PrepareOptions& options, int64_t rows, int64
   }
   Scales scales;
   scales.matrix_ = options.scale * of_values;
+  if (!std::isfinite(scales.matrix_)) {
+    return error(ErrorCode::invalid_argument, "scale: ", options.scale, " times the values' ",
+                 of_values, " is ", scales.matrix_);
+  }
   if (!options.row_scales.empty()) {
     RSR_RETURN_IF_ERROR(check_length("row_scales", options.row_scales, rows));
     RSR_RETURN_IF_ERROR(check_finite("row_scales", options.row_scales, 1));
     for (const float s : options.row_scales) scales.rows_.push_back(s * scales.matrix_);
+    RSR_RETURN_IF_ERROR(check_finite("scale times row_scales", scales.rows_, 1));
   }
   if (grouped) {
     scales.group_size_ = std::min(options.group_size, cols);
@@ -59,9 +65,24 @@ Result<Scales> Scales::create(const PrepareOptions& options, int64_t rows, int64
       for (int64_t g = 0; g < scales.group_count_; ++g) {
         scales.groups_[static_cast<size_t>((r / 16 * scales.group_count_ + g) * 16 + r % 16)] =
             options.group_scales[r * scales.group_count_ + g] * scales.row(r);
+        if (!std::isfinite(scales.group(r, g))) {
+          return error(ErrorCode::invalid_argument, "group_scales: row ", r, ", group ", g,
+                       " times the other scales is ", scales.group(r, g));
+        }
       }
     }
   }
+  return scales;
+}
+
+Scales Scales::restored(float matrix, std::vector<float> rows, std::vector<float> groups,
+                        int64_t group_size, int64_t group_count) {
+  Scales scales;
+  scales.matrix_ = matrix;
+  scales.rows_ = std::move(rows);
+  scales.groups_ = std::move(groups);
+  scales.group_size_ = group_size;
+  scales.group_count_ = group_count;
   return scales;
 }
 

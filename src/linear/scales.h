@@ -15,9 +15,15 @@ class Scales {
   static Result<Scales> create(const PrepareOptions& options, int64_t rows, int64_t cols,
                                float of_values);
 
+  /// Scales as another Scales gave them: `rows` [rows] or empty, `groups` [tiles][groups][16] or
+  /// empty. The caller has checked lengths and values.
+  static Scales restored(float matrix, std::vector<float> rows, std::vector<float> groups,
+                         int64_t group_size, int64_t group_count);
+
   bool grouped() const { return group_size_ > 0; }
   /// Columns per group; 0 when scales do not depend on the column.
   int64_t group_size() const { return group_size_; }
+  int64_t group_count() const { return group_count_; }
 
   /// The scale of a row, for ungrouped scales.
   float row(int64_t r) const { return rows_.empty() ? matrix_ : rows_[r]; }

@@ -1,11 +1,5 @@
 #include "linear/tune_cache.h"
 
-#include <unistd.h>
-
-#include <atomic>
-#include <cstdio>
-#include <fstream>
-#include <system_error>
 #include <utility>
 
 #include "base/check.h"
@@ -131,24 +125,31 @@ Json to_json(const TuneKey& key, const TuningTable& table) {
           {"rsr", std::move(rsr)}};
 }
 
-/// The file's content, read once: null where there is none.
+/// The file's content; null where there is none.
 struct CachedFile {
   Json content;
   std::string path;
+  std::string failure;  // why there is no content though there is a file
 };
-
-void warn(const Status& status) {
-  std::fprintf(stderr, "warning: %s; the tune cache is not used (rsr tune writes it)\n",
-               status.message().c_str());
-}
 
 CachedFile read_cache() {
   const auto path = tune_cache_path();
-  if (!path || !base::file_exists(path->string())) return {};
-  auto content = base::read_json(path->string(), kMostBytes);
-  if (content.ok()) return {std::move(*content), path->string()};
-  warn(content.status());
-  return {};
+  if (!path || !base::file_exists(*path)) return {};
+  auto content = base::read_json(*path, kMostBytes);
+  if (!content.ok()) {
+    std::string failure = content.status().message();
+    // The parser quotes what it stumbled over: bytes that are no text must not reach a terminal.
+    for (size_t i = path->size(); i < failure.size(); ++i) {
+      if (failure[i] < ' ' || failure[i] > '~') failure[i] = '?';
+    }
+    return {{}, *path, std::move(failure)};
+  }
+  if (content->is_null()) return {{}, *path, *path + ": is empty"};
+  return {std::move(*content), *path, ""};
+}
+
+void warn(const std::string& failure, std::string* warning) {
+  if (warning != nullptr) *warning = failure + "; not tuned (rsr tune writes the file)";
 }
 
 }  // namespace
@@ -157,10 +158,10 @@ TuneKey this_machine(base::Isa isa) {
   return {base::cpu_name(), version(), isa};
 }
 
-std::optional<std::filesystem::path> tune_cache_path() {
-  const auto directory = cache_directory();
-  if (!directory) return std::nullopt;
-  return *directory / "tune.json";
+std::optional<std::string> tune_cache_path() {
+  const std::optional<std::string> folder = cache_dir();
+  if (!folder) return std::nullopt;
+  return *folder + "/" + kTuneCacheFile;
 }
 
 Result<TuningTable> find_tuning(const Json& file, const TuneKey& key, const std::string& what) {
@@ -187,39 +188,25 @@ Json with_tuning(const Json& file, const TuneKey& key, const TuningTable& table)
   return {{"format", kFileFormat}, {"entries", std::move(kept)}};
 }
 
-Status write_tuning(const std::filesystem::path& path, const TuneKey& key,
-                    const TuningTable& table) {
-  std::error_code failure;
-  std::filesystem::create_directories(path.parent_path(), failure);
-  if (failure) {
-    return error(ErrorCode::io_error, path.parent_path().string(), ": ", failure.message());
+Status write_tuning(const TuneKey& key, const TuningTable& table) {
+  const std::optional<std::string> folder = cache_dir();
+  if (!folder) {
+    return error(ErrorCode::not_found, "no directory to keep the tuning in: set RSR_CACHE_DIR");
   }
-  auto old = base::read_json(path.string(), kMostBytes);
+  const auto old = base::read_json(*tune_cache_path(), kMostBytes);
   const Json content = with_tuning(old.ok() ? *old : Json(), key, table);
-  std::filesystem::path draft = path;
-  draft += "." + std::to_string(::getpid()) + ".tmp";
-  std::ofstream out(draft, std::ios::binary | std::ios::trunc);
   // Names of processors are bytes of the system's: what is no UTF-8 is replaced, not thrown.
-  out << content.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
-  out.close();
-  if (!out) {
-    std::filesystem::remove(draft, failure);
-    return error(ErrorCode::io_error, draft.string(), ": cannot be written");
-  }
-  std::filesystem::rename(draft, path, failure);
-  if (!failure) return {};
-  const std::string reason = failure.message();
-  std::filesystem::remove(draft, failure);
-  return error(ErrorCode::io_error, path.string(), ": ", reason);
+  return write_cache_file(*folder, kTuneCacheFile,
+                          content.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
-TuningTable tuning_for(base::Isa isa) {
+TuningTable tuning_for(base::Isa isa, std::string* warning) {
   static const CachedFile file = read_cache();
-  static std::atomic<bool> warned = false;
+  if (!file.failure.empty()) warn(file.failure, warning);
   if (file.content.is_null()) return TuningTable(isa);
   auto table = find_tuning(file.content, this_machine(isa), file.path);
   if (table.ok()) return std::move(*table);
-  if (!warned.exchange(true)) warn(table.status());
+  warn(table.status().message(), warning);
   return TuningTable(isa);
 }
 

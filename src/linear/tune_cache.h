@@ -10,10 +10,8 @@
 // A file that is damaged costs speed, never a result or a start: it is ignored with a warning.
 #pragma once
 
-#include <filesystem>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/json.h"
 #include "linear/tuning.h"
@@ -30,8 +28,10 @@ struct TuneKey {
 /// This machine and this version of the library.
 TuneKey this_machine(base::Isa isa);
 
-/// <cache directory>/tune.json; nothing where there is no such directory.
-std::optional<std::filesystem::path> tune_cache_path();
+inline constexpr const char* kTuneCacheFile = "tune.json";
+
+/// That file in the cache directory; nothing where there is no such directory.
+std::optional<std::string> tune_cache_path();
 
 /// The entry for `key`, checked. Errors: anything wrong with the file's outline or with that entry,
 /// and (not_found) that there is none for the key; `what` names the file in messages.
@@ -41,13 +41,12 @@ Result<TuningTable> find_tuning(const base::Json& file, const TuneKey& key,
 /// `file` with the entry for `key` set to `table`; others stay. A damaged file starts anew.
 base::Json with_tuning(const base::Json& file, const TuneKey& key, const TuningTable& table);
 
-/// Writes `table` for `key` into the file, under another name first, so that a reader never sees
-/// half of it. Errors: what the system says.
-Status write_tuning(const std::filesystem::path& path, const TuneKey& key,
-                    const TuningTable& table);
+/// Writes `table` for `key` into the cache directory's file. Errors: what the system says, and
+/// (not_found) that there is no such directory.
+Status write_tuning(const TuneKey& key, const TuningTable& table);
 
-/// What a Context of this process uses: from the tune cache, which is read once, or the defaults.
-/// A cache that cannot be used is named once on standard error.
-TuningTable tuning_for(base::Isa isa);
+/// What a Context uses: from the tune cache, which a process reads once, or the defaults. `warning`
+/// says why a cache that is there cannot be used; else it is left as it is.
+TuningTable tuning_for(base::Isa isa, std::string* warning = nullptr);
 
 }  // namespace rsr::linear

@@ -14,14 +14,25 @@ struct DefaultTuning {
   Tuning tuning;
 };
 
-// Prefetch: the distances that pure reading of memory uses as well (cli/read_bandwidth.cc). gemm:
-// up to 8 vectors fit into one token tile of a matvec. At 8 both are equally fast (282 and 285
-// GMAC/s at 2560 x 2560), beyond it decoding a panel once wins (317 against 280 at 16).
+// Prefetch: the distances that pure reading of memory uses as well (cli/read_bandwidth.cc).
+// gemm, at 2560 x 2560 with one thread: with AVX-512 VNNI up to 8 vectors fit into one token tile
+// of a matvec, at 8 both are equally fast (282 and 285 GMAC/s), beyond it decoding a panel once
+// wins (317 against 280 at 16). The matvecs of the weaker sets take one vector at a time, so a gemm
+// pays early: t2 with AVX2 310 against 375 us at 4 vectors, AVX-VNNI 289 against 320 (b1: 315 and
+// not less at 4, 586 against 640 at 8), AVX-512 BW 217 against 236 at 3.
 constexpr DefaultTuning kDefaults[] = {
     {Format::t5, Isa::reference, {{1024, 2048}, 9, 0}},
     {Format::t2, Isa::reference, {{1024, 2048}, 9, 0}},
+    {Format::t2, Isa::avx2, {{1024, 2048}, 3, 0}},
+    {Format::t2, Isa::avxvnni, {{1024, 2048}, 4, 0}},
+    {Format::t2, Isa::avx512bw, {{1024, 2048}, 3, 0}},
+    {Format::t2, Isa::avx512vnni, {{1024, 2048}, 9, 0}},
     {Format::t3, Isa::reference, {{1024, 2048}, 9, 0}},
     {Format::b1, Isa::reference, {{1024, 2048}, 9, 0}},
+    {Format::b1, Isa::avx2, {{1024, 2048}, 4, 0}},
+    {Format::b1, Isa::avxvnni, {{1024, 2048}, 6, 0}},
+    {Format::b1, Isa::avx512bw, {{1024, 2048}, 3, 0}},
+    {Format::b1, Isa::avx512vnni, {{1024, 2048}, 9, 0}},
 };
 
 }  // namespace

@@ -17,6 +17,9 @@ struct Weight::Impl {
   double zero_share;  // zeros among the values, 0 to 1
   linear::Scales scales;
   std::variant<matrix::Packed, linear::RsrWeight> packed;
+  Inputs inputs = Inputs::any;  // what it was prepared for
+  Residency residency = Residency::memory;
+  std::string notice;  // for Weight::notice()
 };
 
 }  // namespace rsr

@@ -50,7 +50,7 @@ class Packed {
   void read_row(int64_t row, int8_t* values) const;
 
   /// The same matrix in another format that can hold its alphabet; at least a billion weights a
-  /// second and core between t5 and t2.
+  /// second and core between t5 and t2 and from t3 to t2.
   Packed repacked(Format format) const;
 
  private:

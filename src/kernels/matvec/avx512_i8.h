@@ -205,36 +205,50 @@ void multiply_tiles(const MatvecI8& p, int64_t tile, int64_t far, int64_t token)
   }
 }
 
-/// All token tiles, by their width. Up to four vectors four streams fit into the registers; with
-/// more the work is no longer waiting for memory, and two streams do.
+/// One token tile of `tokens` vectors. Up to four of them four streams fit into the registers; with
+/// more the work is no longer waiting for memory, and two streams do. A narrower last tile after
+/// wide ones is too rare for a program of its own.
+template <class Format, int streams, int tokens>
+void multiply_token_tile(const MatvecI8& p, int64_t tile, int64_t far, int64_t token) {
+  constexpr bool kFits = streams == 1 || (streams == 4) == (tokens <= 4);
+  if constexpr (kFits) {
+    multiply_tiles<Format, streams, tokens>(p, tile, far, token);
+  } else {
+    for (int s = 0; s < streams; ++s) {
+      multiply_tiles<Format, 1, tokens>(p, tile + s * far, 0, token);
+    }
+  }
+}
+
+/// All token tiles, by their width.
 template <class Format, int streams>
 void multiply_tokens(const MatvecI8& p, int64_t tile, int64_t far) {
   for (int64_t token = 0; token < p.batch; token += p.token_tile) {
     const int64_t left = p.batch - token;
     switch (left < p.token_tile ? left : p.token_tile) {
       case 1:
-        multiply_tiles<Format, streams, 1>(p, tile, far, token);
+        multiply_token_tile<Format, streams, 1>(p, tile, far, token);
         break;
       case 2:
-        multiply_tiles<Format, streams, 2>(p, tile, far, token);
+        multiply_token_tile<Format, streams, 2>(p, tile, far, token);
         break;
       case 3:
-        multiply_tiles<Format, streams, 3>(p, tile, far, token);
+        multiply_token_tile<Format, streams, 3>(p, tile, far, token);
         break;
       case 4:
-        multiply_tiles<Format, streams, 4>(p, tile, far, token);
+        multiply_token_tile<Format, streams, 4>(p, tile, far, token);
         break;
       case 5:
-        multiply_tiles < Format, streams<2 ? streams : 2, 5>(p, tile, far, token);
+        multiply_token_tile<Format, streams, 5>(p, tile, far, token);
         break;
       case 6:
-        multiply_tiles < Format, streams<2 ? streams : 2, 6>(p, tile, far, token);
+        multiply_token_tile<Format, streams, 6>(p, tile, far, token);
         break;
       case 7:
-        multiply_tiles < Format, streams<2 ? streams : 2, 7>(p, tile, far, token);
+        multiply_token_tile<Format, streams, 7>(p, tile, far, token);
         break;
       default:
-        multiply_tiles < Format, streams<2 ? streams : 2, 8>(p, tile, far, token);
+        multiply_token_tile<Format, streams, 8>(p, tile, far, token);
         break;
     }
   }

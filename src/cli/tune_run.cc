@@ -1,0 +1,237 @@
+#include "cli/tune_run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "cli/bench_matvec.h"
+#include "cli/timing.h"
+#include "linear/context.h"
+#include "linear/linear.h"
+
+namespace rsr::cli {
+namespace {
+
+using linear::Knob;
+using linear::Tuning;
+using matrix::Format;
+
+const char* knob_name(Knob knob) {
+  return knob == Knob::prefetch ? "prefetch" : knob == Knob::token_tile ? "token_tile" : "gemm";
+}
+
+std::string trial_name(Knob knob, const Tuning& trial) {
+  if (knob == Knob::prefetch) {
+    return std::to_string(trial.prefetch.near) + "/" + std::to_string(trial.prefetch.far);
+  }
+  if (knob == Knob::gemm) return trial.gemm_batch == 2 ? "gemm" : "matvec";
+  return trial.token_tile == 0 ? "widest" : std::to_string(trial.token_tile);
+}
+
+bool is_float(Format format) {
+  return format == Format::t3;  // the others have integer kernels, and are tuned with these
+}
+
+/// Median times of the calls run(trial, copy), the trials in turn, so that what changes on the
+/// machine meanwhile meets all of them.
+template <class Run>
+std::vector<double> time_in_turn(const std::vector<bool>& timed, int repeats, size_t copies,
+                                 const Run& run) {
+  std::vector<std::vector<double>> seconds(timed.size());
+  size_t copy = 0;
+  for (int i = 0; i <= repeats; ++i) {
+    for (size_t trial = 0; trial < timed.size(); ++trial) {
+      if (!timed[trial]) continue;
+      const double begin = now_seconds();
+      run(trial, copy++ % copies);
+      if (i > 0) seconds[trial].push_back(now_seconds() - begin);  // the first warms up
+    }
+  }
+  std::vector<double> medians;
+  for (auto& times : seconds) {
+    std::sort(times.begin(), times.end());
+    medians.push_back(times.empty() ? 0 : times[times.size() / 2]);
+  }
+  return medians;
+}
+
+}  // namespace
+
+std::string describe(const TuneJob& job) {
+  return std::to_string(job.rows) + " x " + std::to_string(job.cols) +
+         (job.binary ? " binary, " : " ternary, ") +
+         (job.form ? std::string("RSR ") + linear::form_name(*job.form)
+                   : matrix::format_name(job.format));
+}
+
+std::vector<TuneJob> jobs_for(const MatrixShape& shape, const linear::KernelSet& kernels,
+                              const TuneOptions& options) {
+  std::vector<TuneJob> jobs;
+  const TuneJob job{shape.is_binary, shape.rows, shape.cols, Format::t2, std::nullopt};
+  for (const Format format : matrix::kAllFormats) {
+    const auto at = static_cast<size_t>(format);
+    const auto* i8 = kernels.matvec_i8[at];
+    const auto* f32 = kernels.matvec_f32[at];
+    const base::Isa isa = is_float(format) ? (f32 != nullptr ? f32->isa : base::Isa::reference)
+                                           : (i8 != nullptr ? i8->isa : base::Isa::reference);
+    const bool possible = matrix::is_ternary(format) != shape.is_binary;
+    if (!options.formats || !possible || isa == base::Isa::reference) continue;
+    jobs.push_back(job);
+    jobs.back().format = format;
+  }
+  for (const RsrForm form : {RsrForm::scatter, RsrForm::fold, RsrForm::gray}) {
+    if (!options.rsr) continue;
+    jobs.push_back(job);
+    jobs.back().form = form;
+  }
+  return jobs;
+}
+
+TuneRun::TuneRun(Context context, TuneOptions options)
+    : context_(std::move(context)), options_(std::move(options)) {
+  if (options_.cold_bytes == 0) options_.cold_bytes = default_cold_bytes();
+}
+
+Status TuneRun::use_matrix(const TuneJob& job) {
+  constexpr int64_t kMostElements = int64_t{1} << 31;
+  if (job.rows < 1 || job.cols < 1 || job.rows > kMostElements / job.cols) {
+    return base::error(ErrorCode::invalid_argument, job.rows, " x ", job.cols,
+                       ": at least 1 row and column, and no more than 2^31 elements");
+  }
+  const MatrixShape shape{job.rows, job.cols, job.binary, job.binary ? 50 : 33};
+  if (shape_ == shape) return {};
+  shape_ = shape;
+  matrix_ = random_matrix(shape);
+  return {};
+}
+
+/// As many copies as make the cold bytes, so that each is read from memory.
+Result<std::vector<Weight>> TuneRun::copies(const TuneJob& job, int k) const {
+  const std::string isa = context_.isa();
+  PrepareOptions options;
+  options.isa = isa;
+  options.inputs = !job.form && is_float(job.format) ? Inputs::floats : Inputs::int8;
+  options.residency = job.format == Format::t2 ? Residency::cache : Residency::memory;
+  options.algorithm = job.form ? Algorithm::rsr : Algorithm::multiply_add;
+  options.form = job.form.value_or(RsrForm::scatter);
+  options.k = k;
+  const MatrixView view =
+      job.binary ? binary(matrix_, job.rows, job.cols) : ternary(matrix_, job.rows, job.cols);
+  RSR_ASSIGN_OR_RETURN(Weight weight, prepare(view, options));
+  std::vector<Weight> all = {std::move(weight)};
+  const int64_t one = all.front().nbytes();
+  while (static_cast<int64_t>(all.size()) * one < options_.cold_bytes) {
+    all.push_back(linear::deep_copy(all.front()));
+  }
+  return all;
+}
+
+Result<std::vector<TuneRecord>> TuneRun::measure(const TuneJob& job) {
+  RSR_RETURN_IF_ERROR(use_matrix(job));
+  return job.form ? measure_rsr(job) : measure_format(job);
+}
+
+/// One k after the other, since two sets of copies may not fit into memory.
+Result<std::vector<TuneRecord>> TuneRun::measure_rsr(const TuneJob& job) {
+  const auto alphabet = job.binary ? segment::Alphabet::binary : segment::Alphabet::ternary;
+  const auto heights = linear::rsr_trials(*job.form, alphabet, job.rows, job.cols);
+  TuneRecord record{job, 1, "k", {}, {}};
+  BenchProduct product(matrix_, *shape_, Activation::int8, 1);
+  for (const int k : heights) {
+    RSR_ASSIGN_OR_RETURN(const std::vector<Weight> weights, copies(job, k));
+    RSR_RETURN_IF_ERROR(product.run(context_, weights.front()));
+    RSR_RETURN_IF_ERROR(product.check().status());
+    record.trials.push_back(std::to_string(k));
+    record.seconds.push_back(
+        time_in_turn({true}, options_.repeats, weights.size(), [&](size_t, size_t copy) {
+          RSR_CHECK(product.run(context_, weights[copy]).ok());  // it just was
+        }).front());
+  }
+  const int k = heights[linear::choose_trial({record.seconds})];
+  rsr_.push_back({job.binary, *job.form, job.rows, job.cols, k});
+  return std::vector<TuneRecord>{record};
+}
+
+Result<std::vector<TuneRecord>> TuneRun::measure_format(const TuneJob& job) {
+  RSR_ASSIGN_OR_RETURN(const std::vector<Weight> weights, copies(job, 0));
+  std::vector<TuneRecord> records;
+  for (const int64_t batch : options_.batches) {
+    const auto activation = is_float(job.format) ? Activation::fp32 : Activation::int8;
+    BenchProduct product(matrix_, *shape_, activation, batch);
+    RSR_RETURN_IF_ERROR(product.run(context_, weights.front()));
+    RSR_RETURN_IF_ERROR(product.check().status());
+    for (const Knob knob : {Knob::prefetch, Knob::token_tile, Knob::gemm}) {
+      records.push_back(measure_knob(job, knob, batch, weights, product));
+      if (records.back().seconds.empty()) records.pop_back();
+    }
+  }
+  return records;
+}
+
+/// No times when no trial differs from the first.
+TuneRecord TuneRun::measure_knob(const TuneJob& job, Knob knob, int64_t batch,
+                                 const std::vector<Weight>& weights, BenchProduct& product) {
+  linear::KernelSet& kernels = context_.impl().kernels;
+  const linear::TuningTable before = kernels.tuning;
+  kernels.tuning = linear::TuningTable(kernels.isa);  // which kernel runs must not be tuned already
+  const auto tried = linear::trials(
+      knob, kernels,
+      {job.format, is_float(job.format), job.rows, job.cols, batch, context_.threads()});
+  TuneRecord record{job, batch, knob_name(knob), {}, {}};
+  std::vector<bool> timed = {true};
+  for (size_t i = 1; i < tried.size(); ++i) timed.push_back(!(tried[i] == tried[0]));
+  if (std::count(timed.begin(), timed.end(), true) > 1) {
+    record.seconds =
+        time_in_turn(timed, options_.repeats, weights.size(), [&](size_t trial, size_t copy) {
+          kernels.tuning.of(job.format) = tried[trial];
+          RSR_CHECK(product.run(context_, weights[copy]).ok());  // measure_format() tried it
+        });
+    for (const Tuning& trial : tried) record.trials.push_back(trial_name(knob, trial));
+    keep(record, knob, tried);
+  }
+  kernels.tuning = before;
+  return record;
+}
+
+void TuneRun::keep(const TuneRecord& record, Knob knob, const std::vector<Tuning>& tried) {
+  Measured& m = measured_[record.job.format];
+  if (knob == Knob::gemm) {
+    m.gemm.push_back({record.batch, record.seconds[0], record.seconds[1]});
+    return;
+  }
+  const bool prefetch = knob == Knob::prefetch;
+  (prefetch ? m.prefetch : m.tiles).push_back(record.seconds);
+  // Settings that one shape leaves out are the default's there: the list is that of all shapes.
+  auto& all = prefetch ? m.prefetch_trials : m.tile_trials;
+  if (all.empty()) all = tried;
+  for (size_t i = 0; i < tried.size(); ++i) {
+    if (!(tried[i] == tried[0])) all[i] = tried[i];
+  }
+}
+
+Tuning TuneRun::best(Format format, Tuning tuning) const {
+  const auto found = measured_.find(format);
+  if (found == measured_.end()) return tuning;
+  const Measured& m = found->second;
+  const Tuning usual = linear::default_tuning(format, context_.impl().isa);
+  if (!m.prefetch.empty()) {
+    tuning.prefetch = m.prefetch_trials[linear::choose_trial(m.prefetch)].prefetch;
+  }
+  if (!m.tiles.empty()) {
+    tuning.token_tile = m.tile_trials[linear::choose_trial(m.tiles)].token_tile;
+  }
+  if (!m.gemm.empty()) tuning.gemm_batch = linear::choose_gemm_batch(m.gemm, usual.gemm_batch);
+  return tuning;
+}
+
+linear::TuningTable TuneRun::result(linear::TuningTable table) const {
+  for (const Format format : matrix::kAllFormats) table.of(format) = best(format, table.of(format));
+  for (const linear::RsrTuning& line : rsr_) {
+    std::erase_if(table.rsr, [&](const auto& old) { return old.same_index(line); });
+    table.rsr.push_back(line);
+  }
+  table.measured = true;
+  return table;
+}
+
+}  // namespace rsr::cli

@@ -1,0 +1,208 @@
+// What the self-test tries with the kernels of matrices. All memory is made here, in the parent
+// process; the trials only run kernels and compare.
+#include <algorithm>
+#include <memory>
+
+#include "base/aligned.h"
+#include "kernels/gemm/list.h"
+#include "kernels/matvec/list.h"
+#include "kernels/matvec/problem.h"
+#include "kernels/tables/list.h"
+#include "linear/selftest_cases.h"
+#include "segment/multiply.h"
+
+namespace rsr::linear {
+namespace {
+
+using base::AlignedArray;
+using kernels::Problem;
+using matrix::Alphabet;
+using matrix::Format;
+using Trial = std::function<bool()>;
+
+/// The shapes: several tiles of rows with a rest, columns with a rest in every format, and a matrix
+/// smaller than any vector.
+struct Shape {
+  int64_t rows;
+  int64_t cols;
+  int64_t group_size;
+  int64_t batch;
+};
+constexpr Shape kShapes[] = {
+    {70, 333, 0, 1}, {70, 333, 0, 13}, {5, 19, 0, 2}, {37, 300, 64, 1}, {37, 300, 64, 11}};
+
+std::vector<Alphabet> alphabets_of(Format format) {
+  if (matrix::is_ternary(format)) return {Alphabet::ternary};
+  return {Alphabet::binary, Alphabet::signs};
+}
+
+/// Calls make(problem) for the matrices to try with a format.
+template <class Make>
+void for_each_problem(Format format, const Make& make) {
+  const bool takes_groups = format == Format::t2 || format == Format::b1;
+  for (const Alphabet alphabet : alphabets_of(format)) {
+    for (const Shape& shape : kShapes) {
+      if (shape.group_size > 0 && !takes_groups) continue;
+      make(std::make_shared<Problem>(
+          kernels::Values{format, alphabet, shape.rows, shape.cols, shape.group_size},
+          shape.batch));
+    }
+  }
+}
+
+/// Integer sums where there are no groups, which plain arithmetic knows; else floats.
+Trial trial_i8(const kernels::MatvecI8Kernel& kernel, const std::shared_ptr<Problem>& problem,
+               const kernels::MatvecI8Kernel& reference) {
+  const bool grouped = problem->groups() > 1;
+  const auto tile = static_cast<int>(std::min<int64_t>(problem->batch(), kernel.token_tile));
+  kernels::MatvecI8 p = problem->params(tile, grouped);
+  const auto size = static_cast<size_t>(problem->batch() * p.out.rows);
+  const auto expected = std::make_shared<std::vector<int32_t>>(size);
+  const auto got = std::make_shared<std::vector<int32_t>>(size);
+  static_assert(sizeof(float) == sizeof(int32_t));
+  const auto write_to = [&p, grouped](std::vector<int32_t>& out) {
+    if (grouped) p.out.y = reinterpret_cast<float*>(out.data());
+    if (!grouped) p.out.sums = out.data();
+  };
+  if (grouped) {
+    write_to(*expected);
+    reference.function(p, 0, problem->packed.tiles());
+  } else {
+    for (size_t i = 0; i < size; ++i) {
+      const auto at = static_cast<int64_t>(i);
+      (*expected)[i] = static_cast<int32_t>(problem->sum(at / p.out.rows, at % p.out.rows));
+    }
+  }
+  write_to(*got);
+  return [problem, p, expected, got, function = kernel.function] {
+    const int64_t tiles = problem->packed.tiles();
+    function(p, 0, tiles / 3);
+    function(p, tiles / 3, tiles);
+    return std::equal(got->begin(), got->end(), expected->begin());
+  };
+}
+
+/// What float kernels read: x in its places, or the reference's tables of it.
+void add_inputs(const Problem& problem, const float* x, std::vector<float>& out) {
+  const matrix::Packed& packed = problem.packed;
+  const matrix::ColumnLayout& layout = packed.layout();
+  const bool t3 = packed.format() == Format::t3;
+  for (int64_t s = 0; s < layout.segments(); ++s) {
+    const base::Range columns = layout.columns(s);
+    const int64_t count = columns.end - columns.begin;
+    const auto at = static_cast<int64_t>(out.size());
+    if (packed.format() == Format::t2) {
+      out.resize(out.size() + static_cast<size_t>(layout.steps(s) * 16));
+      std::copy_n(x + columns.begin, count, out.begin() + at);
+      continue;
+    }
+    const int64_t units = t3 ? layout.steps(s) : (layout.steps(s) + 1) / 2;
+    AlignedArray<float> tables(
+        static_cast<size_t>(units * (t3 ? kernels::kT3LineFloats : kernels::kB1PairFloats)));
+    const kernels::TablesF32 p{x + columns.begin, count, packed.alphabet() == Alphabet::signs,
+                               tables.data()};
+    (t3 ? kernels::kTablesT3F32 : kernels::kTablesB1F32)[0].function(p, 0, units);
+    out.insert(out.end(), tables.data(), tables.data() + tables.size());
+  }
+}
+
+Trial trial_f32(const kernels::MatvecF32Kernel& kernel, const std::shared_ptr<Problem>& problem,
+                const kernels::MatvecF32Kernel& reference) {
+  std::vector<float> inputs;
+  for (int64_t t = 0; t < problem->batch(); ++t) {
+    add_inputs(*problem, problem->xf.data() + t * problem->packed.cols(), inputs);
+  }
+  const auto x = std::make_shared<AlignedArray<float>>(inputs.size());
+  std::copy(inputs.begin(), inputs.end(), x->data());
+  kernels::MatvecF32 p;
+  p.w = problem->matrix_params(problem->groups() > 1);
+  p.x = x->data();
+  p.x_stride = static_cast<int64_t>(inputs.size()) / problem->batch();
+  p.batch = problem->batch();
+  p.out.rows = p.out.stride = problem->packed.rows();
+  const auto size = static_cast<size_t>(problem->batch() * p.out.rows);
+  const auto expected = std::make_shared<std::vector<float>>(size);
+  const auto got = std::make_shared<std::vector<float>>(size);
+  p.out.y = expected->data();
+  reference.function(p, 0, problem->packed.tiles());
+  p.out.y = got->data();
+  return [problem, x, p, expected, got, function = kernel.function] {
+    function(p, 0, problem->packed.tiles());
+    return std::equal(got->begin(), got->end(), expected->begin());
+  };
+}
+
+/// The kernels of a list by format, against its reference kernel of the same format.
+template <class List, class References, class MakeTrial>
+void add_packed(const List& list, const References& references, const MakeTrial& make_trial,
+                std::vector<SelftestCase>& cases) {
+  for (const auto& kernel : list) {
+    if (!base::has_isa(kernel.isa)) continue;
+    const auto* reference =
+        std::find_if(std::begin(references), std::end(references), [&](const auto& other) {
+          return other.format == kernel.format && other.isa == base::Isa::reference;
+        });
+    SelftestCase one{kernel.name, {}};
+    for_each_problem(kernel.format, [&](const std::shared_ptr<Problem>& problem) {
+      one.trials.push_back(make_trial(kernel, problem, *reference));
+    });
+    cases.push_back(std::move(one));
+  }
+}
+
+/// RSR's index: integers exactly, floats within a bound that every form keeps.
+template <class X, class Y>
+Trial trial_groups(void (*function)(const kernels::MatvecGroups<X, Y>&, int64_t, int64_t) noexcept,
+                   RsrForm form) {
+  const auto problem =
+      std::make_shared<Problem>(kernels::Values{Format::t2, Alphabet::ternary, 37, 300}, 3);
+  const segment::RowSource source = [&](int64_t row, int8_t* out) {
+    std::copy_n(problem->w.begin() + row * 300, 300, out);
+  };
+  const auto groups = std::make_shared<segment::ColumnGroups>(
+      segment::build(source, 37, 300, {.order = segment::required_order(form), .k = 5}).value());
+  const auto scratch = std::make_shared<AlignedArray<uint8_t>>(
+      static_cast<size_t>(segment::scratch_bytes(form, *groups)));
+  const auto x = std::make_shared<std::vector<X>>(problem->x.begin(), problem->x.end());
+  const auto y = std::make_shared<std::vector<Y>>(3 * 37);
+  kernels::MatvecGroups<X, Y> p{
+      groups.get(), static_cast<int>(form), 0, groups->tile_count(), x->data(), 300, 3, y->data(),
+      37,           scratch->data()};
+  // The inputs are whole numbers for floats, too, so that plain sums are exact.
+  std::vector<Y> expected(y->size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const auto at = static_cast<int64_t>(i);
+    expected[i] = static_cast<Y>(problem->sum(at / 37, at % 37));
+  }
+  return [groups, scratch, x, y, p, expected, function] {
+    function(p, 0, groups->block_count());
+    return std::equal(expected.begin(), expected.end(), y->begin());
+  };
+}
+
+template <class List>
+void add_groups(const List& list, std::vector<SelftestCase>& cases) {
+  for (const auto& kernel : list) {
+    if (!base::has_isa(kernel.isa)) continue;
+    SelftestCase one{kernel.name, {}};
+    for (const RsrForm form : {RsrForm::scatter, RsrForm::fold, RsrForm::gray}) {
+      one.trials.push_back(trial_groups(kernel.function, form));
+    }
+    cases.push_back(std::move(one));
+  }
+}
+
+}  // namespace
+
+std::vector<SelftestCase> kernel_cases() {
+  std::vector<SelftestCase> cases;
+  add_packed(kernels::kMatvecI8, kernels::kMatvecI8, trial_i8, cases);
+  add_packed(kernels::kGemmI8, kernels::kMatvecI8, trial_i8, cases);
+  add_packed(kernels::kMatvecF32, kernels::kMatvecF32, trial_f32, cases);
+  add_groups(kernels::kMatvecGroupsI8, cases);
+  add_groups(kernels::kMatvecGroupsF32, cases);
+  add_array_cases(cases);
+  return cases;
+}
+
+}  // namespace rsr::linear

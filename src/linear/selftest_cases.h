@@ -1,0 +1,14 @@
+// The two halves of kernel_cases(). Results are compared by value: the sign of a zero is no
+// kernel's promise, and a NaN equals nothing.
+#pragma once
+
+#include <vector>
+
+#include "linear/selftest.h"
+
+namespace rsr::linear {
+
+/// Adds the kernels of tables, quantize and dense.
+void add_array_cases(std::vector<SelftestCase>& cases);
+
+}  // namespace rsr::linear
