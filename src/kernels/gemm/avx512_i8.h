@@ -64,7 +64,11 @@ __attribute__((noinline)) void multiply_block(const uint8_t* panel, const int8_t
           : "=v"(in)
           : "m"(*reinterpret_cast<const int8_t(*)[4]>(four + 4 * t)));
       repeat<tiles>([&](auto r) RSR_INLINE {
-        asm("vpdpbusd %2, %1, %0" : "+v"(acc[t][r]) : "v"(codes[r]), "v"(in));
+        // By name: clang 14 does not capture what only an asm statement mentions.
+        __m512i& sum = acc[t][r];
+        const __m512i code = codes[r];
+        const __m512i same = in;
+        asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(code), "v"(same));
       });
     });
   };

@@ -100,7 +100,9 @@ void multiply_block(const MatvecI8& p, const Block& b) {
     const int64_t end = begin + group_lines < p.w.tile_lines ? begin + group_lines : p.w.tile_lines;
     for (int32_t& sum : sums) sum = 0;
     add_lines<Micro, bits>(p, b, begin, end, sums);
-    const float* scales = p.w.group_scales + (b.tile * groups + group) * kMatvecTileRows;
+    const float* scales = p.w.group_lines > 0
+                              ? p.w.group_scales + (b.tile * groups + group) * kMatvecTileRows
+                              : nullptr;
     for (int64_t t = 0; t < b.tokens; ++t) {
       const auto correction = static_cast<uint32_t>(p.corrections[group * p.batch + b.token + t]);
       int32_t* of_token = sums + t * kMatvecTileRows;

@@ -49,7 +49,9 @@ inline void store_tile(const MatvecI8& p, int64_t tile, int64_t token, const Til
 inline void finish_group(const MatvecI8& p, int64_t tile, int64_t group, int64_t token,
                          TileSums& sums) {
   const auto correction = static_cast<uint32_t>(p.corrections[group * p.batch + token]);
-  const float* scales = p.w.group_scales + (tile * p.w.groups() + group) * kMatvecTileRows;
+  const float* scales = p.w.group_lines > 0
+                            ? p.w.group_scales + (tile * p.w.groups() + group) * kMatvecTileRows
+                            : nullptr;
   for (int r = 0; r < kMatvecTileRows; ++r) {
     sums.total[r] =
         static_cast<int32_t>((static_cast<uint32_t>(sums.total[r]) << p.shift) - correction);
