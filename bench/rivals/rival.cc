@@ -19,15 +19,14 @@
 namespace rsr::rivals {
 namespace {
 
-constexpr int kWarmup = 3;
-constexpr int kReadPasses = 3;
+constexpr int kReadSamples = 10;
 constexpr int64_t kColdBytes = int64_t{640} << 20;
 
 /// Pure reading, in memory and with threads that are gone afterwards: a rival needs both.
 void read_alone(const Options& o, cli::ReadSamples& samples) {
   base::ThreadPool pool(o.threads);
-  const cli::ReadBandwidth read(o.cold_bytes);
-  samples.add(read, pool, kReadPasses);
+  cli::ReadBandwidth read(o.cold_bytes);
+  for (int i = 0; i < kReadSamples; ++i) samples.add(read.sample(pool));
 }
 
 /// Relative error of the first and the last vector's results against the plain product.
@@ -99,9 +98,9 @@ std::vector<cli::BenchRecord> measure(const Options& o, const Factory& factory) 
   size_t copies = 1;
   for (; static_cast<int64_t>(copies) * rival->nbytes() < o.cold_bytes; ++copies) rival->add_copy();
   const auto time = [&](size_t count) {
-    return cli::time_calls(kWarmup, o.repeats, [&](int i) {
-      rival->multiply(static_cast<size_t>(i) % count, x.data(), y.data());
-    });
+    return cli::time_calls(
+        o.repeats, [] {},
+        [&](int i) { rival->multiply(static_cast<size_t>(i) % count, x.data(), y.data()); });
   };
   std::vector<cli::BenchRecord> records = {timed(record, time(copies), true),
                                            timed(record, time(1), false)};

@@ -20,6 +20,10 @@ struct ContextOptions {
   /// "avx512vbmi". Empty: the environment variable RSR_FORCE_ISA when it is set, else the best that
   /// this machine has.
   std::string_view isa = {};
+  /// Keeps each thread that the context starts on a core of its own. Good on a machine that does
+  /// nothing else; on a busy one the system places threads better. The caller's thread is left
+  /// alone.
+  bool pin_threads = false;
 };
 
 /// Threads and scratch memory; nothing about them is hidden or global. A context may be shared by

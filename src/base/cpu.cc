@@ -186,16 +186,25 @@ int cores_of_quota(int64_t quota, int64_t period) {
   return static_cast<int>(std::min<int64_t>((quota + period - 1) / period, 1 << 20));
 }
 
-int usable_cores() {
+std::vector<int> allowed_cpus() {
   // 8,192 processors: a fixed cpu_set_t holds 1,024 only, and the call fails on larger machines.
   constexpr int kMaxCpus = 8192;
-  int cores = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-  if (cpu_set_t* set = CPU_ALLOC(kMaxCpus); set != nullptr) {
-    if (::sched_getaffinity(0, CPU_ALLOC_SIZE(kMaxCpus), set) == 0) {
-      cores = CPU_COUNT_S(CPU_ALLOC_SIZE(kMaxCpus), set);
+  constexpr size_t kBytes = CPU_ALLOC_SIZE(kMaxCpus);
+  std::vector<int> cpus;
+  cpu_set_t* set = CPU_ALLOC(kMaxCpus);
+  if (set == nullptr) return cpus;
+  if (::sched_getaffinity(0, kBytes, set) == 0) {
+    for (int cpu = 0; cpu < kMaxCpus; ++cpu) {
+      if (CPU_ISSET_S(static_cast<size_t>(cpu), kBytes, set)) cpus.push_back(cpu);
     }
-    CPU_FREE(set);
   }
+  CPU_FREE(set);
+  return cpus;
+}
+
+int usable_cores() {
+  const auto allowed = static_cast<int>(allowed_cpus().size());
+  const int cores = allowed > 0 ? allowed : static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
   const int quota = cgroup_cores();
   return std::max(1, quota > 0 ? std::min(cores, quota) : cores);
 }

@@ -45,6 +45,9 @@ Isa detect_isa();
 /// RSR_FORCE_ISA, else detect_isa(). Errors: an unknown name, a set that this machine lacks.
 Result<Isa> choose_isa(std::string_view requested);
 
+/// The processors that this thread may run on, by number; empty when the system does not say.
+std::vector<int> allowed_cpus();
+
 /// Cores that this process may really use: its affinity mask and its container's quota (cgroup
 /// versions 1 and 2), at least 1.
 int usable_cores();

@@ -1,5 +1,8 @@
 #include "base/thread_pool.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <mutex>
@@ -7,6 +10,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/cpu.h"
 
 namespace rsr::base {
 namespace {
@@ -21,6 +25,8 @@ void relax() {
 #endif
 }
 
+thread_local int this_thread = 0;
+
 /// Waits until `value` differs from `old`: polls, then sleeps.
 void wait_change(const std::atomic<uint32_t>& value, uint32_t old) {
   for (int i = 0; i < kSpins; ++i) {
@@ -30,7 +36,22 @@ void wait_change(const std::atomic<uint32_t>& value, uint32_t old) {
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }
 
+/// A wish: where it cannot be had, the thread runs wherever the system puts it.
+void pin_to(std::jthread& thread, int cpu) {
+  cpu_set_t* set = CPU_ALLOC(cpu + 1);
+  if (set == nullptr) return;
+  const size_t bytes = CPU_ALLOC_SIZE(cpu + 1);
+  CPU_ZERO_S(bytes, set);
+  CPU_SET_S(static_cast<size_t>(cpu), bytes, set);
+  ::pthread_setaffinity_np(thread.native_handle(), bytes, set);
+  CPU_FREE(set);
+}
+
 }  // namespace
+
+int pool_thread() {
+  return this_thread;
+}
 
 Range part_of(int64_t count, int index, int parts) {
   const int64_t size = count / parts;
@@ -55,6 +76,7 @@ struct ThreadPool::State {
   }
 
   void work(int index) {
+    this_thread = index;
     uint32_t seen = 0;
     while (true) {
       wait_change(generation, seen);
@@ -66,11 +88,13 @@ struct ThreadPool::State {
   }
 };
 
-ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
+ThreadPool::ThreadPool(int threads, bool pin) : state_(std::make_unique<State>()) {
   RSR_CHECK_OP(threads, >=, 1);
   state_->threads = threads;
+  const std::vector<int> cpus = pin ? allowed_cpus() : std::vector<int>();
   for (int i = 1; i < threads; ++i) {
     state_->workers.emplace_back([state = state_.get(), i] { state->work(i); });
+    if (!cpus.empty()) pin_to(state_->workers.back(), cpus[static_cast<size_t>(i) % cpus.size()]);
   }
 }
 

@@ -16,10 +16,16 @@ struct Range {
 /// Part `index` of `parts` of [0, count): contiguous, in order, sizes differing by at most one.
 Range part_of(int64_t count, int index, int parts);
 
+/// Which of the threads of its pool runs now, from 0 (the caller of parallel_for) on: for scratch
+/// memory of a thread's own.
+int pool_thread();
+
 class ThreadPool {
  public:
-  /// `threads` at least 1; the calling thread is one of them.
-  explicit ThreadPool(int threads);
+  /// `threads` at least 1; the calling thread is one of them. `pin`: each thread that the pool
+  /// starts stays on a core of its own, from the second one that this process may use on. The
+  /// caller's thread is the caller's: it is left alone.
+  explicit ThreadPool(int threads, bool pin = false);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

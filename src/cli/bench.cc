@@ -132,6 +132,7 @@ void add_measuring(CLI::App& command, MatvecFlags& flags) {
       .add_option("--cold-bytes", one.cold_bytes,
                   "Bytes read before a copy is used again; 0: 640 MB, or twice the last cache")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+  add_pin(command, &one.pin);
   CLI::Option* json =
       command.add_flag("--json", flags.json, "Print an array of records instead of the table");
   command.add_flag("--csv", flags.csv, "Print records as lines of comma-separated values")

@@ -1,11 +1,12 @@
 #include "cli/bench_matvec.h"
 
 #include <algorithm>
+#include <span>
 #include <sstream>
 
 #include "base/check.h"
 #include "base/cpu.h"
-#include "cli/dot_peak.h"
+#include "cli/limits.h"
 #include "cli/timing.h"
 #include "linear/linear.h"
 
@@ -15,8 +16,6 @@ namespace {
 using base::error;
 
 constexpr int64_t kColdBytes = int64_t{640} << 20;
-constexpr int kWarmup = 3;
-constexpr int kReadPasses = 3;  // before and after
 constexpr int64_t kMostElements = int64_t{1} << 31;
 
 Activation activation_of(const MatvecBenchOptions& o) {
@@ -89,30 +88,30 @@ BenchRecord describe(const MatvecBenchOptions& o, const Context& context, const 
   return r;
 }
 
-BenchRecord timed(BenchRecord record, const Timings& timings, bool cold) {
-  record.cold = cold;
+/// Times the product with `copies` in turn, and what limits it in between.
+BenchRecord time_product(BenchRecord record, const Context& context, ReadBandwidth& read,
+                         std::span<const Weight> copies, BenchProduct& product) {
+  Status status;
+  Limits limits(context.impl().pool, context.impl().isa);
+  const Timings timings = time_calls(
+      record.repeats,
+      [&] {
+        limits.sample_registers();
+        limits.sample_reading(read);
+      },
+      [&](int i) {
+        const Status s = product.run(context, copies[static_cast<size_t>(i) % copies.size()]);
+        if (!s.ok()) status = s;
+      });
+  RSR_CHECK(status.ok());  // the same call succeeded when it was checked
+  record.cold = copies.size() > 1;
   record.median_ns = timings.median() * 1e9;
   record.min_ns = timings.least() * 1e9;
   record.max_ns = timings.most() * 1e9;
+  record.r4_bytes_per_second = limits.read_bytes_per_second();
+  record.dot_peak_macs = limits.dot_macs();
+  record.fma_peak_macs = limits.fma_macs();
   return record;
-}
-
-/// Times the product cold (copies in turn) and warm (one matrix).
-std::vector<BenchRecord> time_product(const MatvecBenchOptions& o, const Context& context,
-                                      const std::vector<Weight>& copies, BenchProduct& product,
-                                      const BenchRecord& record) {
-  Status status;
-  const auto time = [&](size_t count) {
-    return time_calls(kWarmup, o.repeats, [&](int i) {
-      const Status s = product.run(context, copies[static_cast<size_t>(i) % count]);
-      if (!s.ok()) status = s;
-    });
-  };
-  std::vector<BenchRecord> records;
-  if (o.cold) records.push_back(timed(record, time(copies.size()), true));
-  if (o.warm) records.push_back(timed(record, time(1), false));
-  RSR_CHECK(status.ok());  // the same call succeeded when it was checked
-  return records;
 }
 
 }  // namespace
@@ -144,21 +143,18 @@ Status MatvecBench::use_weight(const MatvecBenchOptions& o) {
   return {};
 }
 
-Result<MatvecBench::Threads*> MatvecBench::use_threads(int count) {
-  const auto found = threads_.find(count);
-  if (found != threads_.end()) return &found->second;
-  RSR_ASSIGN_OR_RETURN(Context context, Context::create({.threads = count}));
-  Threads threads{std::move(context)};
-  Context::Impl& impl = threads.context.impl();
-  threads.dot_peak = dot_peak(impl.pool, impl.isa);
-  threads.fma_peak = fma_peak(impl.pool, impl.isa);
-  return &threads_.emplace(count, std::move(threads)).first->second;
+Result<const Context*> MatvecBench::use_threads(const MatvecBenchOptions& o) {
+  const auto found = contexts_.find(o.threads);
+  if (found != contexts_.end()) return &found->second;
+  RSR_ASSIGN_OR_RETURN(Context context,
+                       Context::create({.threads = o.threads, .pin_threads = o.pin}));
+  return &contexts_.emplace(o.threads, std::move(context)).first->second;
 }
 
 void MatvecBench::use_copies(const MatvecBenchOptions& o, int64_t cold_bytes) {
   std::vector<Weight>& copies = prepared_->copies;
   const int64_t one = copies.front().nbytes();
-  while (o.cold && static_cast<int64_t>(copies.size()) * one < cold_bytes) {
+  while (o.cold && (copies.size() < 2 || static_cast<int64_t>(copies.size()) * one < cold_bytes)) {
     copies.push_back(linear::deep_copy(copies.front()));
   }
 }
@@ -166,27 +162,22 @@ void MatvecBench::use_copies(const MatvecBenchOptions& o, int64_t cold_bytes) {
 Result<std::vector<BenchRecord>> MatvecBench::measure(const MatvecBenchOptions& o) {
   RSR_RETURN_IF_ERROR(use_matrix(o));
   RSR_RETURN_IF_ERROR(use_weight(o));
-  RSR_ASSIGN_OR_RETURN(const Threads* threads, use_threads(o.threads));
-  const Context& context = threads->context;
-  const Weight& weight = prepared_->copies.front();
+  RSR_ASSIGN_OR_RETURN(const Context* context, use_threads(o));
   BenchProduct product(matrix_, *shape_, activation_of(o), o.batch);
-  RSR_RETURN_IF_ERROR(product.run(context, weight));
+  RSR_RETURN_IF_ERROR(product.run(*context, prepared_->copies.front()));
   RSR_ASSIGN_OR_RETURN(const Checked checked, product.check());
-  BenchRecord record = describe(o, context, weight);
+  BenchRecord record = describe(o, *context, prepared_->copies.front());
   record.checked = checked.results;
   record.error_norm = checked.error_norm;
   record.prepare_seconds = prepared_->seconds;
-  record.dot_peak_macs = threads->dot_peak;
-  record.fma_peak_macs = threads->fma_peak;
 
   const int64_t cold_bytes = o.cold_bytes > 0 ? o.cold_bytes : default_cold_bytes();
   use_copies(o, cold_bytes);
   if (!read_) read_.emplace(cold_bytes);
-  ReadSamples samples;
-  samples.add(*read_, context.impl().pool, kReadPasses);
-  auto records = time_product(o, context, prepared_->copies, product, record);
-  samples.add(*read_, context.impl().pool, kReadPasses);
-  for (BenchRecord& r : records) r.r4_bytes_per_second = samples.bytes_per_second();
+  const std::span<const Weight> copies(prepared_->copies);
+  std::vector<BenchRecord> records;
+  if (o.cold) records.push_back(time_product(record, *context, *read_, copies, product));
+  if (o.warm) records.push_back(time_product(record, *context, *read_, copies.first(1), product));
   return records;
 }
 

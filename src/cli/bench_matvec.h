@@ -27,6 +27,7 @@ struct MatvecBenchOptions {
   std::string residency = "stream";  // or "cache"
   int64_t batch = 1;
   int threads = 0;
+  bool pin = false;  // threads, to cores
   int repeats = 20;
   bool cold = true;
   bool warm = true;
@@ -50,22 +51,16 @@ class MatvecBench {
     std::vector<Weight> copies;
     double seconds = 0;
   };
-  struct Threads {
-    Context context;
-    double dot_peak = 0;
-    double fma_peak = 0;
-  };
-
   Status use_matrix(const MatvecBenchOptions& options);
   Status use_weight(const MatvecBenchOptions& options);
-  Result<Threads*> use_threads(int count);
+  Result<const Context*> use_threads(const MatvecBenchOptions& options);
   /// As many copies as make `cold_bytes`, when something is to be measured cold.
   void use_copies(const MatvecBenchOptions& options, int64_t cold_bytes);
 
   std::optional<MatrixShape> shape_;
   std::vector<int8_t> matrix_;
   std::optional<Prepared> prepared_;
-  std::map<int, Threads> threads_;  // by the number asked for
+  std::map<int, Context> contexts_;  // by the number of threads asked for
   std::optional<ReadBandwidth> read_;
 };
 

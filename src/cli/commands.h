@@ -28,6 +28,9 @@ void add_tune(CLI::App& app, Action& action);
 /// The option --threads, which several commands have.
 void add_threads(CLI::App& command, int* threads);
 
+/// The option --pin of commands that own the machine while they run.
+void add_pin(CLI::App& command, bool* pin);
+
 /// Writes "error: ..." to standard error; gives kFailed.
 int fail(const Status& status);
 

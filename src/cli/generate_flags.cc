@@ -142,6 +142,7 @@ ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
   add_choice(command, &flags->generate);
   add_penalties(command, &flags->generate);
   add_threads(command, &flags->engine.context.threads);
+  add_pin(command, &flags->engine.context.pin_threads);
   command
       .add_option("--context", flags->engine.context_length,
                   "Tokens of context; 0: what the model was trained for")

@@ -18,6 +18,11 @@ void add_threads(CLI::App& command, int* threads) {
       ->type_name("N");
 }
 
+void add_pin(CLI::App& command, bool* pin) {
+  command.add_flag("--pin", *pin,
+                   "Keep each thread on a core of its own; for a machine that is idle else");
+}
+
 int fail(const Status& status) {
   std::fprintf(stderr, "error: %s\n", status.message().c_str());
   return kFailed;

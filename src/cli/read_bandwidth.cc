@@ -16,6 +16,9 @@ constexpr int kLine = 64;
 constexpr int kNear = 1024;  // bytes ahead into the first cache
 constexpr int kFar = 2048;   // bytes ahead into the second
 
+// About a millisecond of one thread: starting the threads is then a few thousandths of it.
+constexpr int64_t kSampleBytes = int64_t{16} << 20;
+
 void add_line(const char* line, Lanes (&sums)[4]) {
   const auto* lanes = reinterpret_cast<const Lanes*>(line);
   for (int i = 0; i < 4; ++i) sums[i] += lanes[i];
@@ -65,17 +68,18 @@ int64_t ReadBandwidth::nbytes() const {
   return static_cast<int64_t>(block_.size() * sizeof(uint64_t));
 }
 
-std::vector<double> ReadBandwidth::sample(base::ThreadPool& pool) const {
-  std::vector<double> rates;
-  for (Read* way : kWays) {
-    const auto* block = reinterpret_cast<const char*>(block_.data());
-    rates.push_back(bytes_per_second(pool, way, block, nbytes()));
-  }
-  return rates;
+const char* ReadBandwidth::next(int64_t bytes) {
+  if (at_ + bytes > nbytes()) at_ = 0;
+  const auto* data = reinterpret_cast<const char*>(block_.data()) + at_;
+  at_ += bytes;
+  return data;
 }
 
-void ReadSamples::add(const ReadBandwidth& read, base::ThreadPool& pool, int passes) {
-  for (int i = 0; i < passes; ++i) samples_.push_back(read.sample(pool));
+std::vector<double> ReadBandwidth::sample(base::ThreadPool& pool) {
+  const int64_t bytes = std::min(kSampleBytes, nbytes());
+  std::vector<double> rates;
+  for (Read* way : kWays) rates.push_back(bytes_per_second(pool, way, next(bytes), bytes));
+  return rates;
 }
 
 double ReadSamples::bytes_per_second() const {
@@ -83,8 +87,7 @@ double ReadSamples::bytes_per_second() const {
   for (size_t way = 0; way < std::size(kWays) && !samples_.empty(); ++way) {
     std::vector<double> rates;
     for (const auto& sample : samples_) rates.push_back(sample[way]);
-    std::sort(rates.begin(), rates.end());
-    best = std::max(best, rates[rates.size() / 2]);
+    best = std::max(best, median_of(std::move(rates)));
   }
   return best;
 }

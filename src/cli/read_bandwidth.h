@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/aligned.h"
@@ -21,23 +22,27 @@ class ReadBandwidth {
 
   int64_t nbytes() const;
 
-  /// Bytes per second of one pass over the block, for each way of reading.
-  std::vector<double> sample(base::ThreadPool& pool) const;
+  /// Bytes per second of each way of reading. Each call reads the next few megabytes of the block,
+  /// so that none are in a cache.
+  std::vector<double> sample(base::ThreadPool& pool);
 
  private:
+  const char* next(int64_t bytes);
+
   base::AlignedArray<uint64_t> block_;
+  int64_t at_ = 0;
 };
 
-/// Samples of one run, taken before and after what is held against them.
+/// Samples of one run.
 class ReadSamples {
  public:
-  void add(const ReadBandwidth& read, base::ThreadPool& pool, int passes);
+  void add(std::vector<double> sample) { samples_.push_back(std::move(sample)); }
 
-  /// The median of each way of reading; the best of these.
+  /// The median of each way of reading; the best of these. 0 without samples.
   double bytes_per_second() const;
 
  private:
-  std::vector<std::vector<double>> samples_;  // [pass][way]
+  std::vector<std::vector<double>> samples_;  // [sample][way]
 };
 
 }  // namespace rsr::cli

@@ -20,7 +20,7 @@ Result<Context> Context::create(const ContextOptions& options) {
   RSR_ASSIGN_OR_RETURN(const base::Isa isa, base::choose_isa(options.isa));
   const int threads = options.threads > 0 ? options.threads : base::usable_cores();
   auto impl = std::make_unique<Impl>(threads, isa, linear::disabled_kernels(isa),
-                                     linear::selftest_warnings(isa));
+                                     linear::selftest_warnings(isa), options.pin_threads);
   std::string untuned;
   impl->kernels.tuning = linear::tuning_for(isa, &untuned);
   if (!untuned.empty()) impl->warnings.push_back(std::move(untuned));

@@ -18,8 +18,11 @@ namespace rsr {
 struct Context::Impl {
   /// `disabled`: kernels that failed the self-test, and `failures` says so in sentences.
   Impl(int thread_count, base::Isa chosen, const std::vector<std::string>& disabled = {},
-       std::vector<std::string> failures = {})
-      : pool(thread_count), isa(chosen), kernels(chosen, disabled), warnings(std::move(failures)) {}
+       std::vector<std::string> failures = {}, bool pin_threads = false)
+      : pool(thread_count, pin_threads),
+        isa(chosen),
+        kernels(chosen, disabled),
+        warnings(std::move(failures)) {}
 
   base::ThreadPool pool;
   base::Isa isa;
@@ -30,7 +33,7 @@ struct Context::Impl {
   // Scratch of the products; memory is kept between calls and only grows.
   base::AlignedArray<int8_t> x_i8;          // inputs of public calls, or spread over padded groups
   base::AlignedArray<int8_t> x_tiles;       // inputs in token tiles
-  base::AlignedArray<float> x_f32;          // padded inputs, or tables of them
+  base::AlignedArray<float> x_f32;          // padded inputs, or tables of them, for each thread
   base::AlignedArray<int32_t> corrections;  // [groups][batch]
   base::AlignedArray<int32_t> y_i32;        // sums before scales
   base::AlignedArray<float> y_f32;          // sums before scales

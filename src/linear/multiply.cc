@@ -16,7 +16,6 @@ using base::error;
 using linear::Batch;
 using linear::PackedProduct;
 using linear::RsrWeight;
-using matrix::ColumnLayout;
 using matrix::Packed;
 
 Result<int64_t> check_lengths(const Weight& weight, size_t x_size, size_t y_size) {
@@ -35,26 +34,12 @@ Result<int64_t> check_lengths(const Weight& weight, size_t x_size, size_t y_size
   return batch;
 }
 
-/// Sums of each segment of int8 rows: [segments][batch].
-const int32_t* segment_sums(const ColumnLayout& layout, const int8_t* x, int64_t x_stride,
-                            int64_t batch, base::AlignedArray<int32_t>& scratch) {
-  scratch.reserve_discard(layout.segments() * batch);
-  for (int64_t s = 0; s < layout.segments(); ++s) {
-    const base::Range columns = layout.columns(s);
-    for (int64_t t = 0; t < batch; ++t) {
-      int32_t sum = 0;
-      for (int64_t c = columns.begin; c < columns.end; ++c) sum += x[t * x_stride + c];
-      scratch[s * batch + t] = sum;
-    }
-  }
-  return scratch.data();
-}
-
 /// RSR on int8 rows: calls receive(segment, token, rows, sums).
 template <class Receive>
 void rsr_sums(Context::Impl& context, const RsrWeight& weight, Batch<int8_t> x,
               const Receive& receive) {
-  x.sums = segment_sums(weight.layout(), x.x, x.stride, x.batch, context.corrections);
+  x.sums = linear::segment_sums(context, weight.layout(),
+                                {x.x, x.stride, weight.layout().cols(), 0, x.batch, nullptr});
   linear::for_each_sum(context, weight, x, context.y_i32, receive);
 }
 

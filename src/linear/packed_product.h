@@ -6,7 +6,9 @@
 #include <functional>
 #include <span>
 
+#include "kernels/matvec/matvec.h"
 #include "linear/context.h"
+#include "linear/int8_inputs.h"
 #include "linear/weight.h"
 
 namespace rsr::linear {
@@ -14,17 +16,6 @@ namespace rsr::linear {
 // Multiply-adds below which a thread is not worth starting: about 2 microseconds of work at the
 // speed of AVX-512, against 1 or 2 for the start.
 inline constexpr int64_t kWorthAThread = int64_t{256} * 1024;
-
-/// int8 inputs as they come: rows of x, [batch][stride]; `sums` of each row, or null: not known.
-/// `readable` columns of a row may be read; those from `cols` on are zero.
-struct RowsI8 {
-  const int8_t* x = nullptr;
-  int64_t stride = 0;
-  int64_t cols = 0;
-  int64_t readable = 0;
-  int64_t batch = 0;
-  const int32_t* sums = nullptr;
-};
 
 /// One matrix of a pass, and where its results go: sums, or floats with the weight's scales.
 struct PackedProduct {
@@ -52,5 +43,49 @@ void for_each_score(Context::Impl& context, const PackedProduct& product, const 
                     const ReceiveScores& receive);
 void for_each_score(Context::Impl& context, const PackedProduct& product, const float* x,
                     const ReceiveScores& receive);
+
+// What the files of this header share.
+
+/// What kernels know of a product's matrix and of its results.
+kernels::PackedMatrix matrix_of(const PackedProduct& product);
+kernels::Output output_of(const PackedProduct& product, const float* token_scales);
+
+/// Calls multiply(product) with the product's matrix repacked to t2, which has kernels for all
+/// inputs; once per product: such a weight was prepared for the other kind.
+template <class Multiply>
+void with_t2(const PackedProduct& product, const Multiply& multiply) {
+  const matrix::Packed repacked = product.packed->repacked(matrix::Format::t2);
+  PackedProduct other = product;
+  other.packed = &repacked;
+  multiply(other);
+}
+
+/// The rows from tile `tile` on as a matrix of its own, whose results go to `y`.
+template <class Params>
+Params from_tile(Params p, int64_t tile, float* y) {
+  const int64_t row = tile * kernels::kMatvecTileRows;
+  p.w.lines += tile * p.w.tile_stride;
+  if (p.w.group_scales != nullptr) {
+    p.w.group_scales += tile * p.w.groups() * kernels::kMatvecTileRows;
+  }
+  if (p.out.row_scales != nullptr) p.out.row_scales += row;
+  p.out.rows -= row;
+  p.out.y = y;
+  return p;
+}
+
+/// Runs a product of one vector over some tiles, a few rows at a time, their scores in L1.
+template <class Params, class Function>
+void scan(const Params& params, base::Range range, Function* function,
+          const ReceiveScores& receive) {
+  constexpr int64_t kTiles = 128;  // 2,048 scores: 8 KiB
+  alignas(64) float scores[kTiles * kernels::kMatvecTileRows];
+  for (int64_t tile = range.begin; tile < range.end; tile += kTiles) {
+    const int64_t tiles = std::min(range.end - tile, kTiles);
+    function(from_tile(params, tile, scores), 0, tiles);
+    const int64_t first = tile * kernels::kMatvecTileRows;
+    receive({first, std::min(params.out.rows, first + tiles * kernels::kMatvecTileRows)}, scores);
+  }
+}
 
 }  // namespace rsr::linear

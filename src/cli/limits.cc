@@ -1,0 +1,43 @@
+#include "cli/limits.h"
+
+#include <atomic>
+
+#include "cli/timing.h"
+#include "kernels/peak/list.h"
+
+namespace rsr::cli {
+namespace {
+
+constexpr int64_t kRounds = 100'000;  // a quarter of a millisecond or more
+
+/// Multiply-adds per second of one try; 0 where the instruction set has no kernel for it.
+template <class Peak, class Entry>
+double peak(base::ThreadPool& pool, const Entry& kernel) {
+  if (kernel.isa == base::Isa::reference) return 0;
+  std::atomic<int64_t> multiply_adds = 0;
+  const double begin = now_seconds();
+  pool.parallel_for(pool.threads(), [&](base::Range range) {
+    Peak p{.rounds = kRounds * (range.end - range.begin)};
+    kernel.function(p);
+    multiply_adds += p.multiply_adds;
+  });
+  return static_cast<double>(multiply_adds) / (now_seconds() - begin);
+}
+
+}  // namespace
+
+void Limits::sample_registers() {
+  using namespace kernels;
+  dot_.push_back(peak<PeakI8>(pool_, best_kernel(kPeakI8, isa_)));
+  fma_.push_back(peak<PeakF32>(pool_, best_kernel(kPeakF32, isa_)));
+}
+
+double Limits::dot_macs() const {
+  return median_of(dot_);
+}
+
+double Limits::fma_macs() const {
+  return median_of(fma_);
+}
+
+}  // namespace rsr::cli

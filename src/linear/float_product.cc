@@ -1,0 +1,112 @@
+// Products of float inputs: each thread makes the tables of sums that it looks up.
+#include "base/check.h"
+#include "linear/packed_product.h"
+
+namespace rsr::linear {
+namespace {
+
+using kernels::MatvecF32;
+using matrix::ColumnLayout;
+using matrix::Format;
+using matrix::Packed;
+
+// Vectors whose tables exist at once: at 14,336 columns 610 KB each.
+constexpr int64_t kFloatTokens = 4;
+
+/// What the kernels of a format read for some lines, and how it is made: tables of sums for each
+/// unit of lines, or, without tables, x itself.
+struct FloatInputs {
+  int64_t floats = 0;  // of a token
+  int64_t unit_lines = 1;
+  int64_t unit_floats = 16;
+  const kernels::Kernel<kernels::TablesF32Function>* tables = nullptr;
+
+  int64_t units(int64_t lines) const { return (lines + unit_lines - 1) / unit_lines; }
+};
+
+FloatInputs float_inputs(const Context::Impl& context, const Packed& packed) {
+  FloatInputs in;
+  if (packed.format() == Format::t3) in = {0, 1, kernels::kT3LineFloats, context.kernels.tables_t3};
+  if (packed.format() == Format::b1) in = {0, 2, kernels::kB1PairFloats, context.kernels.tables_b1};
+  const ColumnLayout& layout = packed.layout();
+  for (int64_t s = 0; s < layout.segments(); ++s) {
+    in.floats += in.units(layout.steps(s)) * in.unit_floats;
+  }
+  return in;
+}
+
+/// What a kernel reads of one token, at `out`.
+void make_inputs(const FloatInputs& in, const Packed& packed, const float* x, float* out) {
+  const ColumnLayout& layout = packed.layout();
+  if (in.tables == nullptr) return layout.spread(x, out);
+  for (int64_t s = 0; s < layout.segments(); ++s) {
+    const base::Range columns = layout.columns(s);
+    const int64_t units = in.units(layout.steps(s));
+    in.tables->function({x + columns.begin, columns.end - columns.begin,
+                         packed.alphabet() == matrix::Alphabet::signs, out},
+                        0, units);
+    out += units * in.unit_floats;
+  }
+}
+
+/// Calls multiply(tiles, params) on each thread with its part of the tiles. Each thread has inputs
+/// of its own: to make them takes 2 or 3% of a product, to read them out of another core's cache
+/// more (two threads, 640 x 2560: 31 microseconds, as long as one thread).
+template <class Multiply>
+void run(Context::Impl& context, const PackedProduct& product, const float* x, int64_t batch,
+         const Multiply& multiply) {
+  const Packed& packed = *product.packed;
+  const FloatInputs in = float_inputs(context, packed);
+  const int64_t room = batch * in.floats;
+  context.x_f32.reserve_discard(static_cast<size_t>(context.pool.threads() * room));
+  MatvecF32 shared;
+  shared.w = matrix_of(product);
+  shared.x_stride = in.floats;
+  shared.batch = batch;
+  shared.prefetch = context.kernels.tuning.of(packed.format()).prefetch;
+  shared.out = output_of(product, nullptr);
+  const auto part = [&](base::Range tiles) {
+    MatvecF32 own = shared;
+    float* inputs = context.x_f32.data() + base::pool_thread() * room;
+    for (int64_t t = 0; t < batch; ++t) {
+      make_inputs(in, packed, x + t * packed.cols(), inputs + t * in.floats);
+    }
+    own.x = inputs;
+    multiply(tiles, own);
+  };
+  const int64_t work = kernels::kMatvecTileRows * packed.cols() * batch;
+  context.pool.parallel_for(packed.tiles(), std::cref(part), kWorthAThread / work + 1);
+}
+
+}  // namespace
+
+void multiply_packed(Context::Impl& context, const PackedProduct& product, const float* x,
+                     int64_t batch) {
+  const Packed& packed = *product.packed;
+  const auto* kernel = context.kernels.matvec_f32[static_cast<size_t>(packed.format())];
+  if (kernel == nullptr) {
+    return with_t2(product,
+                   [&](const PackedProduct& other) { multiply_packed(context, other, x, batch); });
+  }
+  PackedProduct some = product;
+  for (int64_t token = 0; token < batch; token += kFloatTokens) {
+    some.y = product.y + token * packed.rows();
+    run(context, some, x + token * packed.cols(), std::min(kFloatTokens, batch - token),
+        [&](base::Range tiles, const MatvecF32& p) {
+          kernel->function(p, tiles.begin, tiles.end);
+        });
+  }
+}
+
+void for_each_score(Context::Impl& context, const PackedProduct& product, const float* x,
+                    const ReceiveScores& receive) {
+  const auto* kernel = context.kernels.matvec_f32[static_cast<size_t>(product.packed->format())];
+  if (kernel == nullptr) {
+    return with_t2(product,
+                   [&](const PackedProduct& other) { for_each_score(context, other, x, receive); });
+  }
+  run(context, product, x, 1,
+      [&](base::Range tiles, const MatvecF32& p) { scan(p, tiles, kernel->function, receive); });
+}
+
+}  // namespace rsr::linear
