@@ -74,7 +74,8 @@ void add_rsr(const KernelSet& kernels, const ProductQuestion& q, RsrForm form,
 
 FormatChoice choose_format(const KernelSet& kernels, const ProductQuestion& q) {
   return choose_format({q.binary ? matrix::Alphabet::binary : matrix::Alphabet::ternary,
-                        q.floats ? Inputs::floats : Inputs::int8, q.residency, false, kernels.isa});
+                        q.floats ? Inputs::floats : Inputs::int8, q.residency, false, kernels.isa,
+                        kernels.disabled});
 }
 
 std::vector<Candidate> candidates(const KernelSet& kernels, const ProductQuestion& q) {

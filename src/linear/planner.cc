@@ -1,6 +1,7 @@
 #include "linear/planner.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace rsr::linear {
 namespace {
@@ -33,6 +34,11 @@ void best_by_format(const List& list, Isa isa, const std::vector<std::string>& d
   }
 }
 
+/// True when the fastest kernel of a format, which is why the format is chosen, may run.
+bool runs(const FormatQuestion& q, const char* kernel, Isa isa) {
+  return allowed(kernel, isa, q.isa, q.disabled);
+}
+
 }  // namespace
 
 FormatChoice choose_format(const FormatQuestion& q) {
@@ -43,7 +49,7 @@ FormatChoice choose_format(const FormatQuestion& q) {
     return {Format::t2,
             "scales per group: the 16 columns of its lines divide groups of 64 and 128"};
   }
-  if (q.inputs == Inputs::floats && base::isa_includes(q.isa, Isa::avx512bw)) {
+  if (q.inputs == Inputs::floats && runs(q, "matvec_t3_f32_avx512bw", Isa::avx512bw)) {
     return {Format::t3, "float inputs: three columns per look-up in two registers, 1.78 bits"};
   }
   if (q.inputs != Inputs::int8) {
@@ -51,7 +57,7 @@ FormatChoice choose_format(const FormatQuestion& q) {
                             ? "inputs of both kinds: 2-bit codes serve integers and floats"
                             : "float inputs: this instruction set has no wide table look-up"};
   }
-  if (!base::isa_includes(q.isa, Isa::avx512vbmi)) {
+  if (!runs(q, "matvec_t5_i8_avx512vbmi", Isa::avx512vbmi)) {
     return {Format::t2,
             "integer inputs: decoding 1.6 bits needs the byte permutes of AVX-512 VBMI"};
   }
@@ -62,8 +68,9 @@ FormatChoice choose_format(const FormatQuestion& q) {
   return {Format::t5, "integer inputs from memory: bytes count, and 1.6 bits are fewest"};
 }
 
-KernelSet::KernelSet(Isa chosen, const std::vector<std::string>& disabled)
+KernelSet::KernelSet(Isa chosen, std::vector<std::string> not_these)
     : isa(chosen),
+      disabled(std::move(not_these)),
       tuning(chosen),
       tables_t3(best(kernels::kTablesT3F32, chosen, disabled)),
       tables_b1(best(kernels::kTablesB1F32, chosen, disabled)),

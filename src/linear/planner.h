@@ -26,6 +26,7 @@ struct FormatQuestion {
   Residency residency = Residency::memory;
   bool grouped = false;  // scales per group of columns
   base::Isa isa = base::Isa::reference;
+  std::vector<std::string> disabled = {};  // kernels that must not run on this machine
 };
 
 /// A choice and its reason, for people.
@@ -39,9 +40,10 @@ FormatChoice choose_format(const FormatQuestion& question);
 struct KernelSet {
   /// `disabled`: names of kernels that must not run on this machine (a reference kernel always
   /// may).
-  explicit KernelSet(base::Isa isa, const std::vector<std::string>& disabled = {});
+  explicit KernelSet(base::Isa isa, std::vector<std::string> disabled = {});
 
   base::Isa isa;
+  std::vector<std::string> disabled;
   TuningTable tuning;  // the defaults; a Context puts in what was measured
   std::array<const kernels::MatvecI8Kernel*, 4> matvec_i8{};
   std::array<const kernels::MatvecI8Kernel*, 4> gemm_i8{};

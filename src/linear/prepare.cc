@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "linear/linear.h"
 #include "linear/planner.h"
+#include "linear/selftest.h"
 #include "linear/tuning.h"
 #include "linear/weight.h"
 #include "matrix/values.h"
@@ -60,8 +61,9 @@ Result<Weight> prepare(const MatrixView& matrix, const PrepareOptions& options) 
                                                               {}}));
   }
   RSR_ASSIGN_OR_RETURN(const base::Isa isa, base::choose_isa(options.isa));
-  const linear::FormatChoice choice = linear::choose_format(
-      {alphabet_of(matrix), options.inputs, options.residency, group_size > 0, isa});
+  const linear::FormatChoice choice =
+      linear::choose_format({alphabet_of(matrix), options.inputs, options.residency, group_size > 0,
+                             isa, linear::disabled_kernels(isa)});
   return Weight(std::make_shared<Weight::Impl>(Weight::Impl{
       rows,
       cols,

@@ -179,5 +179,19 @@ TEST(Selftest, ADisabledKernelIsNotChosen) {
   EXPECT_TRUE(healthy.warnings().empty());
 }
 
+TEST(Selftest, AFormatWhoseFastKernelIsDisabledIsNotChosen) {
+  using matrix::Alphabet;
+  using matrix::Format;
+  const auto choose = [](Inputs inputs, std::vector<std::string> disabled) {
+    return choose_format({Alphabet::ternary, inputs, Residency::memory, false,
+                          base::Isa::avx512vbmi, std::move(disabled)})
+        .format;
+  };
+  EXPECT_EQ(choose(Inputs::int8, {}), Format::t5);
+  EXPECT_EQ(choose(Inputs::int8, {"matvec_t5_i8_avx512vbmi"}), Format::t2);
+  EXPECT_EQ(choose(Inputs::floats, {}), Format::t3);
+  EXPECT_EQ(choose(Inputs::floats, {"matvec_t3_f32_avx512bw"}), Format::t2);
+}
+
 }  // namespace
 }  // namespace rsr::linear

@@ -140,9 +140,9 @@ bool is_fast(const linear::KernelSet& kernels, Format format, Inputs inputs) {
 void repack_for(base::Isa isa, Weight::Impl& w) {
   auto& packed = std::get<Packed>(w.packed);
   const linear::KernelSet kernels(isa, linear::disabled_kernels(isa));
-  const Format best =
-      linear::choose_format({packed.alphabet(), w.inputs, w.residency, w.scales.grouped(), isa})
-          .format;
+  const Format best = linear::choose_format({packed.alphabet(), w.inputs, w.residency,
+                                             w.scales.grouped(), isa, kernels.disabled})
+                          .format;
   const Format from = packed.format();
   if (best == from || is_fast(kernels, from, w.inputs) || !is_fast(kernels, best, w.inputs)) return;
   packed = packed.repacked(best);

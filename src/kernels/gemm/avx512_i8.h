@@ -13,29 +13,15 @@
 #include <immintrin.h>
 
 #include "kernels/gemm/gemm.h"
+#include "kernels/repeat.h"
 
 namespace rsr::kernels {
 namespace {
-
-#define RSR_INLINE __attribute__((always_inline))
 
 constexpr int kTiles = 4;          // tiles of a panel
 constexpr int kTokens = 6;         // vectors of a token tile
 constexpr int kPanelSteps = 128;   // steps of a panel at most
 constexpr int kBlockTokens = 192;  // vectors whose sums wait while a panel changes: 48 KiB
-
-/// f(0) ... f(n - 1) with constant arguments: GCC 12 keeps arrays that loops index in memory.
-template <int i>
-struct Index {
-  constexpr operator int() const { return i; }  // NOLINT(google-explicit-constructor)
-};
-template <int n, int i = 0, class F>
-inline RSR_INLINE void repeat(const F& f) {
-  if constexpr (i < n) {
-    f(Index<i>{});
-    repeat<n, i + 1>(f);
-  }
-}
 
 /// Sums of all vectors of a block for the rows of a panel: [token][tile][16].
 struct Sums {

@@ -1,10 +1,12 @@
-#include <immintrin.h>
-
+#include "kernels/bytes256.h"
 #include "kernels/gemm/blocks_i8.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/repeat.h"
 
 namespace rsr::kernels {
 namespace {
+
+using V = Bytes256;
 
 /// Two vectors of eight rows by six vectors of x: 12 accumulators of 16 registers.
 struct Micro {
@@ -12,28 +14,18 @@ struct Micro {
 
   template <int tokens>
   static void add(const uint8_t* panel, const int8_t* x, int64_t steps, int32_t* sums) {
-    __m256i acc[tokens][2];
-    auto* out = reinterpret_cast<__m256i*>(sums);
-#pragma GCC unroll 6
-    for (int t = 0; t < tokens; ++t) {
-      acc[t][0] = out[2 * t];
-      acc[t][1] = out[2 * t + 1];
-    }
+    V::Vector acc[2 * tokens];
+    repeat<2 * tokens>([&](auto i) RSR_INLINE { acc[i] = V::load(sums + 8 * i); });
     for (int64_t step = 0; step < steps; ++step, panel += kMatvecLineBytes, x += 4 * tokens) {
-      const __m256i low = _mm256_load_si256(reinterpret_cast<const __m256i*>(panel));
-      const __m256i high = _mm256_load_si256(reinterpret_cast<const __m256i*>(panel + 32));
-#pragma GCC unroll 6
-      for (int t = 0; t < tokens; ++t) {
-        const __m256i in = _mm256_set1_epi32(four(x + 4 * t));
-        acc[t][0] = _mm256_dpbusd_epi32(acc[t][0], low, in);
-        acc[t][1] = _mm256_dpbusd_epi32(acc[t][1], high, in);
-      }
+      const V::Vector low = V::load(panel);
+      const V::Vector high = V::load(panel + 32);
+      repeat<tokens>([&](auto t) RSR_INLINE {
+        const V::Vector in = V::four(x + 4 * t);
+        acc[2 * t] = _mm256_dpbusd_epi32(acc[2 * t], low, in);
+        acc[2 * t + 1] = _mm256_dpbusd_epi32(acc[2 * t + 1], high, in);
+      });
     }
-#pragma GCC unroll 6
-    for (int t = 0; t < tokens; ++t) {
-      out[2 * t] = acc[t][0];
-      out[2 * t + 1] = acc[t][1];
-    }
+    repeat<2 * tokens>([&](auto i) RSR_INLINE { V::store(sums + 8 * i, acc[i]); });
   }
 };
 

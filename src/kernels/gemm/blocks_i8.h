@@ -17,13 +17,6 @@ namespace {
 constexpr int kPanelSteps = 128;  // 512 columns of a tile: 8 KiB of L1
 constexpr int kBlockTokens = 96;  // vectors whose sums wait while the panel changes: 6 KiB
 
-/// Four columns of x in every dword.
-inline int32_t four(const int8_t* x) {
-  int32_t dword;
-  __builtin_memcpy(&dword, x, sizeof dword);
-  return dword;
-}
-
 /// One byte per weight: [step of four columns][16 rows][4].
 template <int bits>
 void decode(const uint8_t* lines, int64_t count, uint8_t* panel) {

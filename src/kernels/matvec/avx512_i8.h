@@ -10,6 +10,7 @@
 #include <immintrin.h>
 
 #include "kernels/matvec/matvec.h"
+#include "kernels/repeat.h"
 
 namespace rsr::kernels {
 namespace {
@@ -48,21 +49,6 @@ inline void store_sums(const Output& out, int64_t tile, int64_t token, __m512i s
   _mm512_mask_storeu_epi32(out.sums + token * out.stride + tile * kMatvecTileRows,
                            rows_of_tile(out, tile), sums);
 }
-
-/// f(0), f(1), ... f(n - 1) with constant arguments. Loops would do, but GCC 12 then keeps arrays
-/// of accumulators in memory and stores each after every instruction.
-template <int i>
-struct Index {
-  constexpr operator int() const { return i; }  // NOLINT(google-explicit-constructor)
-};
-template <int n, int i = 0, class F>
-inline __attribute__((always_inline)) void repeat(const F& f) {
-  if constexpr (i < n) {
-    f(Index<i>{});
-    repeat<n, i + 1>(f);
-  }
-}
-#define RSR_INLINE __attribute__((always_inline))
 
 /// Lines of `streams` tiles and the inputs of a token tile that meet them.
 struct Lines {

@@ -1,107 +1,14 @@
-#include <immintrin.h>
-
-#include "kernels/matvec/blocks_i8.h"
-#include "kernels/matvec/matvec.h"
+#include "kernels/bytes512.h"
+#include "kernels/matvec/pairs_i8.h"
 
 namespace rsr::kernels {
-namespace {
-
-using Vector = __m512i;
-
-Vector load(const uint8_t* p) {
-  return _mm512_load_si512(p);
-}
-Vector four(const int8_t* x) {
-  return _mm512_set1_epi32(*reinterpret_cast<const int32_t*>(x));
-}
-
-/// total[...] += the int16 pair sums of `pairs`, added up and divided by 2^shift (exactly).
-template <int shift>
-void add_pairs(int32_t* total, Vector pairs) {
-  auto* at = reinterpret_cast<Vector*>(total);
-  const Vector sums = _mm512_srai_epi32(_mm512_madd_epi16(pairs, _mm512_set1_epi16(1)), shift);
-  _mm512_store_si512(at, _mm512_add_epi32(_mm512_load_si512(at), sums));
-}
-
-struct T2 {
-  static constexpr int kLineCols = 16;
-  // An int16 pair gains at most 4 * 2 * 2 * 128 = 2,048 a line: 15 * 2,048 = 30,720 < 32,768.
-  static constexpr int kBlockLines = 15;
-
-  static void add(const uint8_t* line, const int8_t* x, int64_t lines, const Prefetch& ahead,
-                  int32_t* total) {
-    const Vector mask = _mm512_set1_epi8(3);
-    {
-      Vector sum = _mm512_setzero_si512();
-      for (int64_t i = 0; i < lines; ++i) {
-        const uint8_t* at = line + i * kMatvecLineBytes;
-        prefetch(at, ahead);
-        const Vector v = load(at);
-        const int8_t* in = x + i * kLineCols;
-        const auto field = [&](Vector codes, const int8_t* columns) {
-          sum = _mm512_add_epi16(
-              sum, _mm512_maddubs_epi16(_mm512_and_si512(codes, mask), four(columns)));
-        };
-        field(v, in);
-        field(_mm512_srli_epi16(v, 2), in + 4);
-        field(_mm512_srli_epi16(v, 4), in + 8);
-        field(_mm512_srli_epi16(v, 6), in + 12);
-      }
-      add_pairs<0>(total, sum);
-    }
-  }
-};
-
-/// Bits 0 to 3 of both nibbles stay where they are, four scales in four accumulators: one shift
-/// instead of seven.
-struct B1 {
-  static constexpr int kLineCols = 32;
-  // Bit 3: 2 nibbles * 2 * 8 * 128 = 4,096 a line: 7 * 4,096 = 28,672 < 32,768.
-  static constexpr int kBlockLines = 7;
-
-  static void add(const uint8_t* line, const int8_t* x, int64_t lines, const Prefetch& ahead,
-                  int32_t* total) {
-    const Vector bit0 = _mm512_set1_epi8(1);
-    const Vector bit1 = _mm512_set1_epi8(2);
-    const Vector bit2 = _mm512_set1_epi8(4);
-    const Vector bit3 = _mm512_set1_epi8(8);
-    {
-      Vector sum0 = _mm512_setzero_si512();
-      Vector sum1 = sum0;
-      Vector sum2 = sum0;
-      Vector sum3 = sum0;
-      for (int64_t i = 0; i < lines; ++i) {
-        const uint8_t* at = line + i * kMatvecLineBytes;
-        prefetch(at, ahead);
-        const Vector v = load(at);
-        const auto nibble = [&](Vector bits, const int8_t* in) {
-          const auto dot = [&](Vector bit, const int8_t* columns) {
-            return _mm512_maddubs_epi16(_mm512_and_si512(bits, bit), four(columns));
-          };
-          sum0 = _mm512_add_epi16(sum0, dot(bit0, in));
-          sum1 = _mm512_add_epi16(sum1, dot(bit1, in + 4));
-          sum2 = _mm512_add_epi16(sum2, dot(bit2, in + 8));
-          sum3 = _mm512_add_epi16(sum3, dot(bit3, in + 12));
-        };
-        nibble(v, x + i * kLineCols);
-        nibble(_mm512_srli_epi16(v, 4), x + i * kLineCols + 16);
-      }
-      add_pairs<0>(total, sum0);
-      add_pairs<1>(total, sum1);
-      add_pairs<2>(total, sum2);
-      add_pairs<3>(total, sum3);
-    }
-  }
-};
-
-}  // namespace
 
 void matvec_t2_i8_avx512bw(const MatvecI8& p, int64_t tile_begin, int64_t tile_end) noexcept {
-  multiply_range<T2>(p, tile_begin, tile_end);
+  multiply_range<T2<Bytes512>>(p, tile_begin, tile_end);
 }
 
 void matvec_b1_i8_avx512bw(const MatvecI8& p, int64_t tile_begin, int64_t tile_end) noexcept {
-  multiply_range<B1>(p, tile_begin, tile_end);
+  multiply_range<B1<Bytes512>>(p, tile_begin, tile_end);
 }
 
 }  // namespace rsr::kernels

@@ -1,24 +1,10 @@
 #include <immintrin.h>
 
 #include "kernels/matvec/matvec.h"
+#include "kernels/repeat.h"
 
 namespace rsr::kernels {
 namespace {
-
-#define RSR_INLINE __attribute__((always_inline))
-
-/// f(0) ... f(n - 1) with constant arguments, as in avx512_i8.h.
-template <int i>
-struct Index {
-  constexpr operator int() const { return i; }  // NOLINT(google-explicit-constructor)
-};
-template <int n, int i = 0, class F>
-inline RSR_INLINE void repeat(const F& f) {
-  if constexpr (i < n) {
-    f(Index<i>{});
-    repeat<n, i + 1>(f);
-  }
-}
 
 // Far streams, as in avx512_i8.h. Eight share each table between more tiles, but need more
 // registers than there are: 3 to 5% slower.
