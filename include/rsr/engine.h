@@ -15,10 +15,18 @@
 
 namespace rsr {
 
+/// How keys and values of past tokens are kept.
+enum class KvCacheType {
+  f32,  ///< as computed
+  f16,  ///< rounded to half precision: half the bytes
+  i8    ///< a quarter of the bytes, with a scale for each position and head
+};
+
 struct EngineOptions {
   ContextOptions context = {};
   /// Tokens of context to make room for; 0: what the model was trained for, which is also the most.
   int64_t context_length = 0;
+  KvCacheType kv_cache = KvCacheType::f16;
   /// One of Engine::chat_template_names(), in place of the model's own template; empty: its own.
   std::string chat_template = {};
 };

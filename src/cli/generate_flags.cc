@@ -142,6 +142,13 @@ ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
   add_choice(command, &flags->generate);
   add_penalties(command, &flags->generate);
   add_threads(command, &flags->engine.context.threads);
+  command.add_option("--kv", flags->engine.kv_cache, "Type of the cache of keys and values")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, KvCacheType>{
+              {"f32", KvCacheType::f32}, {"f16", KvCacheType::f16}, {"i8", KvCacheType::i8}},
+          CLI::ignore_case))
+      ->type_name("TYPE")
+      ->default_str("f16");
   add_pin(command, &flags->engine.context.pin_threads);
   command
       .add_option("--context", flags->engine.context_length,

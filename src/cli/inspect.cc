@@ -90,7 +90,7 @@ Json totals(const model::Model& model, const std::vector<Row>& rows) {
           {"embedding_bytes", model.embedding.bytes()},
           {"head_bytes", model.head.bytes()},
           {"bytes_per_token", model.weight_bytes()},
-          {"kv_cache_bytes_per_token", model::KvCache::bytes_per_position(c)}};
+          {"kv_cache_bytes_per_token", model::KvCache::bytes_per_position(c, model::KvType::f16)}};
 }
 
 Json facts(const Context& context, const model::ModelConfig& c) {

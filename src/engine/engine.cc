@@ -10,7 +10,13 @@
 namespace rsr {
 namespace {
 
-Result<int64_t> choose_context_length(const model::ModelConfig& config, int64_t asked) {
+// The same list, once for the public and once for the kernels.
+static_assert(static_cast<int>(KvCacheType::f32) == static_cast<int>(model::KvType::f32) &&
+              static_cast<int>(KvCacheType::f16) == static_cast<int>(model::KvType::f16) &&
+              static_cast<int>(KvCacheType::i8) == static_cast<int>(model::KvType::i8));
+
+Result<int64_t> choose_context_length(const model::ModelConfig& config, int64_t asked,
+                                      model::KvType kv_type) {
   if (asked < 0 || asked > config.max_positions) {
     return base::error(ErrorCode::invalid_argument, "context_length is ", asked,
                        ", must be 0 to the ", config.max_positions,
@@ -18,7 +24,7 @@ Result<int64_t> choose_context_length(const model::ModelConfig& config, int64_t 
   }
   const int64_t length = asked == 0 ? config.max_positions : asked;
   // A session reserves its cache when it is first used; whether it can is better known now.
-  RSR_ASSIGN_OR_RETURN(const model::KvCache trial, model::KvCache::create(config, length));
+  RSR_ASSIGN_OR_RETURN(const model::KvCache trial, model::KvCache::create(config, length, kv_type));
   return length;
 }
 
@@ -55,7 +61,9 @@ Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
   RSR_ASSIGN_OR_RETURN(Context context, Context::create(options.context));
   // The small files first: their errors come at once.
   RSR_ASSIGN_OR_RETURN(const model::ModelConfig config, model::read_config(directory));
-  RSR_ASSIGN_OR_RETURN(const int64_t length, choose_context_length(config, options.context_length));
+  const auto kv_type = static_cast<model::KvType>(options.kv_cache);
+  RSR_ASSIGN_OR_RETURN(const int64_t length,
+                       choose_context_length(config, options.context_length, kv_type));
   RSR_ASSIGN_OR_RETURN(text::Tokenizer tokenizer,
                        text::Tokenizer::from_file(directory + "/tokenizer.json"));
   RSR_RETURN_IF_ERROR(check_vocabulary(config, tokenizer).with_context(directory));
@@ -69,7 +77,8 @@ Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
                                                       .generation = std::move(generation),
                                                       .chat = {},
                                                       .chat_error = {},
-                                                      .context_length = length});
+                                                      .context_length = length,
+                                                      .kv_type = kv_type});
   RSR_RETURN_IF_ERROR(open_chat(directory, source, impl.get()));
   // What was chosen by name must work; what a model brings may be unknown, and raw prompts are
   // left.

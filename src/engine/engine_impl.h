@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "engine/generation_config.h"
+#include "model/kv_cache.h"
 #include "model/weights.h"
 #include "rsr/engine.h"
 #include "text/chat_template.h"
@@ -21,6 +22,7 @@ struct Engine::Impl {
   std::optional<text::ChatTemplate> chat;
   Status chat_error;
   int64_t context_length = 0;
+  model::KvType kv_type = model::KvType::f16;
 };
 
 }  // namespace rsr

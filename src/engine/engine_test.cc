@@ -25,7 +25,7 @@ TEST_F(TinyEngine, StreamsTheGreedyTokens) {
   EXPECT_EQ(stats.decode_steps, 19);
   EXPECT_GT(stats.prompt_seconds, 0);
   EXPECT_GT(stats.decode_seconds, 0);
-  const double kv_bytes = 2 * 1 * 2 * 16 * 4;
+  const double kv_bytes = 2 * 1 * 2 * 16 * 2;  // f16
   const double mean_length = static_cast<double>(prompt.size()) + 19.0 / 2;
   EXPECT_DOUBLE_EQ(stats.bytes_per_token, static_cast<double>(engine.impl().model.weight_bytes()) +
                                               mean_length * kv_bytes);

@@ -101,8 +101,9 @@ Result<GenerateStats> Session::Impl::generate(std::string_view prompt,
   RSR_RETURN_IF_ERROR(engine::check_options(options, engine->tokenizer.vocab_size()));
   const model::Model& model = engine->model;
   if (!sequence) {
-    RSR_ASSIGN_OR_RETURN(model::KvCache cache,
-                         model::KvCache::create(model.config, engine->context_length));
+    RSR_ASSIGN_OR_RETURN(
+        model::KvCache cache,
+        model::KvCache::create(model.config, engine->context_length, engine->kv_type));
     sequence.emplace(std::move(cache));
   }
   RSR_ASSIGN_OR_RETURN(History next, after_prompt(prompt, options.raw));
@@ -119,9 +120,9 @@ Result<GenerateStats> Session::Impl::generate(std::string_view prompt,
   if (!history.messages.empty()) history.messages.push_back({"assistant", reply.text()});
   undo.keep();
   const double mean_length = static_cast<double>(first + sequence->length) / 2;
-  stats.bytes_per_token =
-      static_cast<double>(model.weight_bytes()) +
-      mean_length * static_cast<double>(model::KvCache::bytes_per_position(model.config));
+  stats.bytes_per_token = static_cast<double>(model.weight_bytes()) +
+                          mean_length * static_cast<double>(model::KvCache::bytes_per_position(
+                                            model.config, engine->kv_type));
   return stats;
 }
 

@@ -63,7 +63,7 @@ inline Ids encode(const Engine& engine, const std::string& text, bool bos) {
 /// The next `count` ids after `ids`, most likely first, by the forward pass alone.
 inline Ids greedy(const Engine& engine, Ids ids, size_t count) {
   const Engine::Impl& impl = engine.impl();
-  model::Sequence sequence(model::KvCache::create(impl.model.config, 700).value());
+  model::Sequence sequence(model::KvCache::create(impl.model.config, 700, impl.kv_type).value());
   Ids generated;
   while (generated.size() < count) {
     const auto logits =

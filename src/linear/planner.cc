@@ -76,10 +76,19 @@ KernelSet::KernelSet(Isa chosen, std::vector<std::string> not_these)
       tables_b1(best(kernels::kTablesB1F32, chosen, disabled)),
       quantize(best(kernels::kQuantizeI8, chosen, disabled)),
       dense_bf16(best(kernels::kDenseBf16F32, chosen, disabled)),
-      dense_f16(best(kernels::kDenseF16F32, chosen, disabled)) {
+      dense_f16(best(kernels::kDenseF16F32, chosen, disabled)),
+      merge_states(best(kernels::kMergeStates, chosen, disabled)) {
   best_by_format(kernels::kMatvecI8, chosen, disabled, matvec_i8);
   best_by_format(kernels::kGemmI8, chosen, disabled, gemm_i8);
   best_by_format(kernels::kMatvecF32, chosen, disabled, matvec_f32);
+  for (const auto& kernel : kernels::kAttend) {
+    if (!allowed(kernel.name, kernel.isa, chosen, disabled)) continue;
+    attention[static_cast<size_t>(kernel.type)].attend = &kernel;
+  }
+  for (const auto& kernel : kernels::kKvAppend) {
+    if (!allowed(kernel.name, kernel.isa, chosen, disabled)) continue;
+    attention[static_cast<size_t>(kernel.type)].append = &kernel;
+  }
 }
 
 const kernels::MatvecI8Kernel* KernelSet::for_batch(Format format, int64_t batch) const {

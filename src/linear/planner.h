@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/cpu.h"
+#include "kernels/attention/list.h"
 #include "kernels/dense/list.h"
 #include "kernels/gemm/list.h"
 #include "kernels/matvec/list.h"
@@ -36,6 +37,12 @@ struct FormatChoice {
 };
 FormatChoice choose_format(const FormatQuestion& question);
 
+/// What attention over one type of cache needs.
+struct AttentionKernels {
+  const kernels::KvKernel<kernels::AttendFunction>* attend = nullptr;
+  const kernels::KvKernel<kernels::KvAppendFunction>* append = nullptr;
+};
+
 /// The kernels of an instruction set, by format; null where there is none.
 struct KernelSet {
   /// `disabled`: names of kernels that must not run on this machine (a reference kernel always
@@ -53,6 +60,8 @@ struct KernelSet {
   const kernels::Kernel<kernels::QuantizeI8Function>* quantize = nullptr;
   const kernels::Kernel<kernels::Dense16F32Function>* dense_bf16 = nullptr;
   const kernels::Kernel<kernels::Dense16F32Function>* dense_f16 = nullptr;
+  std::array<AttentionKernels, 3> attention{};  // by kernels::KvType
+  const kernels::Kernel<kernels::MergeStatesFunction>* merge_states = nullptr;
 
   /// The kernel for int8 inputs: a matvec for small batches, a gemm from the tuning's batch on.
   /// Null when the format has none at all (t3): it is then repacked on the way.

@@ -202,6 +202,7 @@ std::vector<SelftestCase> kernel_cases() {
   add_groups(kernels::kMatvecGroupsI8, cases);
   add_groups(kernels::kMatvecGroupsF32, cases);
   add_array_cases(cases);
+  add_attention_cases(cases);
   return cases;
 }
 

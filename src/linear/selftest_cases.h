@@ -1,4 +1,4 @@
-// The two halves of kernel_cases(). Results are compared by value: the sign of a zero is no
+// The parts of kernel_cases(). Results are compared by value: the sign of a zero is no
 // kernel's promise, and a NaN equals nothing.
 #pragma once
 
@@ -10,5 +10,8 @@ namespace rsr::linear {
 
 /// Adds the kernels of tables, quantize and dense.
 void add_array_cases(std::vector<SelftestCase>& cases);
+
+/// Adds the kernels of attention.
+void add_attention_cases(std::vector<SelftestCase>& cases);
 
 }  // namespace rsr::linear

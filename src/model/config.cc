@@ -1,6 +1,7 @@
 #include "model/config.h"
 
 #include "base/check.h"
+#include "kernels/attention/attention.h"
 
 namespace rsr::model {
 namespace {
@@ -15,7 +16,7 @@ constexpr int64_t kMaxVocab = int64_t{1} << 24;
 constexpr int64_t kMaxWidth = int64_t{1} << 20;
 constexpr int64_t kMaxLayers = 1024;
 constexpr int64_t kMaxHeads = 1024;
-constexpr int64_t kMaxHeadDim = 1024;
+constexpr int64_t kMaxHeadDim = kernels::kMostHeadDim;
 constexpr int64_t kMaxPositions = int64_t{1} << 24;
 
 Status refuse(const char* key, const std::string& value, const std::string& supported) {

@@ -25,6 +25,8 @@ class Tile {
     s_.hidden.reserve_discard(tokens * static_cast<size_t>(config_.hidden_size));
     s_.normed.reserve_discard(tokens * static_cast<size_t>(config_.hidden_size));
     s_.queries.reserve_discard(tokens * static_cast<size_t>(config_.q_dim()));
+    s_.keys.reserve_discard(tokens * static_cast<size_t>(config_.kv_dim()));
+    s_.values.reserve_discard(tokens * static_cast<size_t>(config_.kv_dim()));
     s_.mixed.reserve_discard(tokens * static_cast<size_t>(config_.q_dim()));
     s_.gate.reserve_discard(tokens * static_cast<size_t>(config_.intermediate_size));
     s_.up.reserve_discard(tokens * static_cast<size_t>(config_.intermediate_size));
@@ -45,22 +47,22 @@ class Tile {
   /// hidden += o(norm(attention(rope(q(x)), rope(k(x)), v(x)))), x = norm(hidden)
   void attention(int64_t layer) {
     const LayerWeights& w = model_.layers[static_cast<size_t>(layer)];
-    float* keys = sequence_.cache.keys(layer);      // [positions, kv_dim]
-    float* values = sequence_.cache.values(layer);  // [positions, kv_dim]
-    float* new_keys = keys + start_ * config_.kv_dim();
+    const AttentionTile tile = {layer, start_, batch_};
     normalise(w.input_norm, s_.hidden.data(), s_.normed.data());
     s_.input.set(s_.normed.data(), batch_, config_.hidden_size);
     multiply({{&w.at(Projection::q), s_.queries.data()},
-              {&w.at(Projection::k), new_keys},
-              {&w.at(Projection::v), values + start_ * config_.kv_dim()}});
+              {&w.at(Projection::k), s_.keys.data()},
+              {&w.at(Projection::v), s_.values.data()}});
     for_tokens(config_.q_dim() + config_.kv_dim(), [&](int64_t t) {
       const size_t at = static_cast<size_t>(t) * half_dim();
       const std::span<const float> cosine(&s_.cosine[at], half_dim());
       const std::span<const float> sine(&s_.sine[at], half_dim());
       rotate(cosine, sine, config_.num_heads, s_.queries.data() + t * config_.q_dim());
-      rotate(cosine, sine, config_.num_kv_heads, new_keys + t * config_.kv_dim());
+      rotate(cosine, sine, config_.num_kv_heads, s_.keys.data() + t * config_.kv_dim());
     });
-    attend_heads(keys, values);
+    append(context_, config_, sequence_.cache, tile, s_.keys.data(), s_.values.data());
+    attend(context_, config_, sequence_.cache, tile, s_.queries.data(), s_.attention,
+           s_.mixed.data());
     normalise(w.attn_sub_norm, s_.mixed.data(), s_.mixed.data());
     s_.input.set(s_.mixed.data(), batch_, config_.q_dim());
     multiply({{&w.at(Projection::o), s_.normed.data()}});
@@ -132,25 +134,6 @@ class Tile {
   void add_to_hidden() {
     for_tokens(config_.hidden_size, [&](int64_t t) {
       add(s_.normed.data() + t * config_.hidden_size, config_.hidden_size, hidden(t));
-    });
-  }
-
-  /// Each head of each token; head by head, so that a thread meets the same keys again.
-  void attend_heads(const float* keys, const float* values) {
-    const int64_t queries_per_kv_head = config_.num_heads / config_.num_kv_heads;
-    const int64_t work = 2 * config_.head_dim * (start_ + (batch_ + 1) / 2);
-    for_each(config_.num_heads * batch_, work, [&](int64_t i) {
-      const int64_t head = i / batch_;
-      const int64_t t = i % batch_;
-      const int64_t kv_at = head / queries_per_kv_head * config_.head_dim;
-      const int64_t q_at = t * config_.q_dim() + head * config_.head_dim;
-      attend(s_.queries.data() + q_at,
-             {.keys = keys + kv_at,
-              .values = values + kv_at,
-              .stride = config_.kv_dim(),
-              .positions = start_ + t + 1,
-              .head_dim = config_.head_dim},
-             s_.mixed.data() + q_at);
     });
   }
 

@@ -6,6 +6,7 @@
 
 #include "base/aligned.h"
 #include "linear/context.h"
+#include "model/attention.h"
 #include "model/kv_cache.h"
 #include "model/linear_layer.h"
 #include "model/weights.h"
@@ -21,12 +22,15 @@ struct Scratch {
   base::AlignedArray<float> hidden;   // [tile, hidden], the residual stream
   base::AlignedArray<float> normed;   // [tile, hidden]
   base::AlignedArray<float> queries;  // [tile, q_dim]
+  base::AlignedArray<float> keys;     // [tile, kv_dim], on their way into the cache
+  base::AlignedArray<float> values;   // [tile, kv_dim]
   base::AlignedArray<float> mixed;    // [tile, q_dim], what attention gives
   base::AlignedArray<float> gate;     // [tile, intermediate]
   base::AlignedArray<float> up;       // [tile, intermediate]
   base::AlignedArray<float> cosine;   // [tile, head_dim / 2]
   base::AlignedArray<float> sine;     // [tile, head_dim / 2]
   base::AlignedArray<float> logits;   // [tokens with logits, vocab]
+  AttentionScratch attention;
   LinearInput input;
 };
 

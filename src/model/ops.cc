@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace rsr::model {
 namespace {
 
 constexpr int kLanes = 16;
-
-// Positions whose scores are held at once: they and their keys stay in the first-level cache.
-constexpr int64_t kBlock = 64;
 
 float tree_sum(float* lanes) noexcept {
   for (int width = kLanes / 2; width > 0; width /= 2) {
@@ -51,34 +47,6 @@ void silu_gate(const float* gate, const float* up, int64_t n, float* y) noexcept
 
 void add(const float* x, int64_t n, float* y) noexcept {
   for (int64_t i = 0; i < n; ++i) y[i] += x[i];
-}
-
-void attend(const float* query, const HeadCache& cache, float* out) noexcept {
-  const int64_t dim = cache.head_dim;
-  const float scale = 1.0f / std::sqrt(static_cast<float>(dim));
-  float top = -std::numeric_limits<float>::infinity();  // largest score so far
-  float total = 0.0f;                                   // sum of exp(score - top)
-  std::fill_n(out, dim, 0.0f);                          // sum of exp(score - top) * value
-  for (int64_t begin = 0; begin < cache.positions; begin += kBlock) {
-    const int64_t count = std::min(kBlock, cache.positions - begin);
-    float weights[kBlock];
-    float new_top = top;
-    for (int64_t j = 0; j < count; ++j) {
-      weights[j] = dot(query, cache.keys + (begin + j) * cache.stride, dim) * scale;
-      new_top = std::max(new_top, weights[j]);
-    }
-    const float correction = std::exp(top - new_top);
-    top = new_top;
-    total *= correction;
-    for (int64_t i = 0; i < dim; ++i) out[i] *= correction;
-    for (int64_t j = 0; j < count; ++j) {
-      const float weight = std::exp(weights[j] - top);
-      const float* value = cache.values + (begin + j) * cache.stride;
-      total += weight;
-      for (int64_t i = 0; i < dim; ++i) out[i] += weight * value[i];
-    }
-  }
-  for (int64_t i = 0; i < dim; ++i) out[i] /= total;
 }
 
 }  // namespace rsr::model

@@ -28,17 +28,4 @@ void silu_gate(const float* gate, const float* up, int64_t n, float* y) noexcept
 /// y += x.
 void add(const float* x, int64_t n, float* y) noexcept;
 
-/// One head's keys and values of the positions that a query may see.
-struct HeadCache {
-  const float* keys = nullptr;    // row p at keys + p * stride, [head_dim]
-  const float* values = nullptr;  // likewise
-  int64_t stride = 0;
-  int64_t positions = 0;  // at least 1
-  int64_t head_dim = 0;
-};
-
-/// out[head_dim] = softmax(query . keys / sqrt(head_dim)) . values, in one pass over the positions:
-/// the maximum and the sums are corrected block by block, so no buffer for scores is needed.
-void attend(const float* query, const HeadCache& cache, float* out) noexcept;
-
 }  // namespace rsr::model

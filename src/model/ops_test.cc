@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
 
+#include "kernels/attention/list.h"
 #include "model/kv_cache.h"
 
 namespace rsr::model {
@@ -73,67 +75,46 @@ TEST(Ops, SiluGate) {
   EXPECT_TRUE(std::isnan(up[4]));
 }
 
-std::vector<double> attend_in_double(const float* query, const HeadCache& cache) {
-  std::vector<double> weights;
-  double total = 0;
-  for (int64_t p = 0; p < cache.positions; ++p) {
-    double score = 0;
-    for (int64_t i = 0; i < cache.head_dim; ++i) {
-      score += static_cast<double>(query[i]) * cache.keys[p * cache.stride + i];
-    }
-    weights.push_back(std::exp(score / std::sqrt(static_cast<double>(cache.head_dim))));
-    total += weights.back();
-  }
-  std::vector<double> out(static_cast<size_t>(cache.head_dim));
-  for (int64_t p = 0; p < cache.positions; ++p) {
-    for (size_t i = 0; i < out.size(); ++i) {
-      out[i] += weights[static_cast<size_t>(p)] / total *
-                cache.values[p * cache.stride + static_cast<int64_t>(i)];
-    }
-  }
-  return out;
-}
-
-TEST(Ops, AttentionOverOneAndManyBlocks) {
-  constexpr int64_t kDim = 24;
-  constexpr int64_t kStride = 50;
-  auto keys = random_floats(200 * kStride, 5);
-  const auto values = random_floats(200 * kStride, 6);
-  auto query = random_floats(kDim, 7);
-  for (float& value : query) value *= 20;  // scores far apart, so that the maximum moves
-  for (const int64_t positions : {1, 2, 63, 64, 65, 128, 200}) {
-    const HeadCache cache = {keys.data(), values.data(), kStride, positions, kDim};
-    const auto expected = attend_in_double(query.data(), cache);
-    std::vector<float> out(kDim);
-    attend(query.data(), cache, out.data());
-    for (size_t i = 0; i < out.size(); ++i) EXPECT_NEAR(out[i], expected[i], 2e-5) << positions;
-  }
-}
-
-TEST(KvCache, IsZeroSeparateAndMovable) {
+TEST(KvCache, HeadsAreSeparateZeroAndMovable) {
   ModelConfig config;
   config.num_layers = 3;
   config.num_kv_heads = 2;
-  config.head_dim = 4;
-  KvCache cache = KvCache::create(config, 10).value();
-  EXPECT_EQ(KvCache::bytes_per_position(config), 2 * 3 * 8 * 4);
-  EXPECT_EQ(cache.positions(), 10);
-  EXPECT_EQ(cache.keys(1) - cache.keys(0), 80);
-  EXPECT_EQ(cache.values(0) - cache.keys(2), 80);
-  EXPECT_EQ(cache.values(2)[79], 0.0f);
-  cache.values(2)[79] = 1.0f;
-  const KvCache moved = std::move(cache);
-  EXPECT_EQ(moved.positions(), 10);
+  config.head_dim = 20;  // values are padded to 32
+  EXPECT_EQ(KvCache::bytes_per_position(config, KvType::f32), 3 * 2 * (20 + 32) * 4);
+  EXPECT_EQ(KvCache::bytes_per_position(config, KvType::f16), 3 * 2 * (20 + 32) * 2);
+  EXPECT_EQ(KvCache::bytes_per_position(config, KvType::i8), 3 * 2 * (20 + 32 + 8));
+  for (const KvType type : {KvType::f32, KvType::f16, KvType::i8}) {
+    KvCache cache = KvCache::create(config, 37, type).value();
+    EXPECT_EQ(cache.positions(), 37);
+    EXPECT_EQ(cache.value_stride(), 32);
+    // Each head's last position is written; all others stay zero.
+    const std::vector<float> ones(20, 1.0f);
+    const auto* append = &kernels::kKvAppend[static_cast<size_t>(type)];
+    ASSERT_EQ(append->type, type);
+    for (int64_t head = 0; head < 6; ++head) {
+      kernels::KvAppend slot = cache.slot(head / 2, head % 2, 36);
+      slot.key = slot.value = ones.data();
+      append->function(slot);
+    }
+    const KvCache moved = std::move(cache);
+    for (int64_t head = 0; head < 6; ++head) {
+      const kernels::KvChunk all = moved.chunk(head / 2, head % 2, 0, 37);
+      const auto* bytes = static_cast<const char*>(all.values);
+      const int64_t row = 32 * (type == KvType::f32 ? 4 : type == KvType::f16 ? 2 : 1);
+      EXPECT_TRUE(std::all_of(bytes, bytes + 36 * row, [](char c) { return c == 0; }));
+      EXPECT_TRUE(std::any_of(bytes + 36 * row, bytes + 37 * row, [](char c) { return c != 0; }));
+    }
+  }
 }
 
 TEST(KvCache, RefusesWhatNoMachineHas) {
   ModelConfig config;
   config.num_layers = 1024;
   config.num_kv_heads = 1024;
-  config.head_dim = 1024;
-  const Status status = KvCache::create(config, int64_t{1} << 24).status();
+  config.head_dim = 512;
+  const Status status = KvCache::create(config, int64_t{1} << 24, KvType::f32).status();
   EXPECT_EQ(status.code(), ErrorCode::limit_exceeded);
-  EXPECT_NE(status.message().find("16777216 tokens: 144115188075855872 bytes"), std::string::npos)
+  EXPECT_NE(status.message().find("16777216 tokens: 72057594037927936 bytes"), std::string::npos)
       << status.message();
 }
 

@@ -1,0 +1,32 @@
+#include "kernels/attention/reference_lanes.h"
+// The lanes come first: what follows is written over them.
+#include "kernels/attention/blocks_append.h"
+#include "kernels/attention/blocks_attend.h"
+
+namespace rsr::kernels {
+
+void attend_f32_reference(const Attend& p) noexcept {
+  attend_all<float>(p);
+}
+void attend_f16_reference(const Attend& p) noexcept {
+  attend_all<uint16_t>(p);
+}
+void attend_i8_reference(const Attend& p) noexcept {
+  attend_all<int8_t>(p);
+}
+
+void merge_states_f32_reference(const MergeStates& p) noexcept {
+  merge_all(p);
+}
+
+void kv_append_f32_reference(const KvAppend& p) noexcept {
+  append<float>(p);
+}
+void kv_append_f16_reference(const KvAppend& p) noexcept {
+  append<uint16_t>(p);
+}
+void kv_append_i8_reference(const KvAppend& p) noexcept {
+  append<int8_t>(p);
+}
+
+}  // namespace rsr::kernels
