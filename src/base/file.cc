@@ -67,6 +67,21 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
+void MappedFile::will_be_read() const {
+  if (data_ == nullptr) return;
+  auto* const data = const_cast<std::byte*>(data_);
+  // Advice: a kernel that does not know it says no, and nothing is lost.
+  ::madvise(data, size_, MADV_HUGEPAGE);
+  ::madvise(data, size_, MADV_WILLNEED);
+}
+
+void release_pages(std::span<const std::byte> part) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(part.data() + part.size()) / page * page;
+  if (first < end) ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+}
+
 Result<std::string> read_file(const std::string& path, size_t limit) {
   const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return system_error(path);

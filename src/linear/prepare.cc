@@ -104,7 +104,10 @@ std::string Weight::describe() const {
 namespace linear {
 
 Weight deep_copy(const Weight& weight) {
-  return Weight(std::make_shared<Weight::Impl>(weight.impl()));
+  auto impl = std::make_shared<Weight::Impl>(weight.impl());
+  impl->scales = impl->scales.copied();
+  if (auto* packed = std::get_if<matrix::Packed>(&impl->packed)) *packed = packed->copied();
+  return Weight(std::move(impl));
 }
 
 double zero_share(const Weight& weight) {

@@ -1,0 +1,128 @@
+#include "base/new_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "base/check.h"
+
+namespace rsr::base {
+namespace {
+
+namespace fs = std::filesystem;
+
+Status system_error(const std::string& path) {
+  const ErrorCode code = errno == ENOENT ? ErrorCode::not_found : ErrorCode::io_error;
+  return error(code, path, ": ", std::strerror(errno));
+}
+
+/// "a/b/" as "a/b": the partial directory is to lie beside the target.
+std::string without_slashes(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+std::string parent_of(const std::string& path) {
+  const std::string parent = fs::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
+Status sync_directory(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return system_error(path);
+  const Status status = ::fsync(fd) == 0 ? Status() : system_error(path);
+  ::close(fd);
+  return status;
+}
+
+/// True when `fd` is what `path` names now; another process may have renamed or removed it.
+bool is_at(int fd, const std::string& path) {
+  struct stat by_fd {};
+  struct stat by_path {};
+  return ::fstat(fd, &by_fd) == 0 && ::lstat(path.c_str(), &by_path) == 0 &&
+         by_fd.st_dev == by_path.st_dev && by_fd.st_ino == by_path.st_ino;
+}
+
+Status remove_content(const std::string& directory) {
+  std::error_code failed;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, failed)) {
+    fs::remove_all(entry.path(), failed);
+    if (failed) break;
+  }
+  if (failed) return error(ErrorCode::io_error, directory, ": ", failed.message());
+  return {};
+}
+
+/// The locked directory at `path`, made when it is missing; -1 when it vanished meanwhile.
+Result<int> lock_directory(const std::string& path, const std::string& target) {
+  if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) return system_error(path);
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return -1;
+  if (fd < 0) return system_error(path);
+  // File systems without locks (some network ones) give other errors, and no protection.
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(fd);
+    return error(ErrorCode::io_error, target, ": another process is writing it (", path,
+                 " is locked)");
+  }
+  if (is_at(fd, path)) return fd;
+  ::close(fd);
+  return -1;
+}
+
+}  // namespace
+
+Result<NewDirectory> NewDirectory::create(const std::string& target) {
+  std::string name = without_slashes(target);
+  std::string partial = name + ".partial";
+  int fd = -1;
+  while (fd < 0) {
+    RSR_ASSIGN_OR_RETURN(fd, lock_directory(partial, name));
+  }
+  NewDirectory directory(std::move(name), std::move(partial), fd);
+  RSR_RETURN_IF_ERROR(remove_content(directory.path()));
+  return directory;
+}
+
+NewDirectory::NewDirectory(NewDirectory&& other) noexcept
+    : target_(std::move(other.target_)),
+      partial_(std::move(other.partial_)),
+      fd_(std::exchange(other.fd_, -1)) {}
+
+NewDirectory::~NewDirectory() {
+  if (fd_ < 0) return;
+  std::error_code ignored;
+  if (is_at(fd_, partial_)) fs::remove_all(partial_, ignored);
+  ::close(fd_);
+}
+
+Status NewDirectory::commit(Existing existing) {
+  RSR_RETURN_IF_ERROR(sync_directory(partial_));
+  const auto rename = [&](unsigned flags) {
+    return ::renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, target_.c_str(), flags) == 0;
+  };
+  if (rename(RENAME_NOREPLACE)) {
+    ::close(std::exchange(fd_, -1));
+    return sync_directory(parent_of(target_));
+  }
+  if (errno != EEXIST) return system_error(target_);
+  if (existing == Existing::refuse) {
+    return error(ErrorCode::invalid_argument, target_, ": is there already");
+  }
+  if (!rename(RENAME_EXCHANGE)) return system_error(target_);
+  ::close(std::exchange(fd_, -1));
+  RSR_RETURN_IF_ERROR(sync_directory(parent_of(target_)));
+  std::error_code failed;  // now the old one has the partial name
+  fs::remove_all(partial_, failed);
+  return failed ? error(ErrorCode::io_error, partial_, ": the old directory: ", failed.message())
+                : Status();
+}
+
+}  // namespace rsr::base
