@@ -89,8 +89,8 @@ struct PrepareOptions {
   int64_t group_size = 0;
   Inputs inputs = Inputs::any;
   Residency residency = Residency::memory;
-  /// Instruction set to pack for, as in ContextOptions; another one can use the weight, too, but
-  /// perhaps not at its best speed.
+  /// Instruction set to pack for, as in ContextOptions, also one that this machine lacks; another
+  /// one can use the weight, too, but perhaps not at its best speed.
   std::string_view isa = {};
   Algorithm algorithm = Algorithm::automatic;
   RsrForm form = RsrForm::scatter;

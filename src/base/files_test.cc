@@ -69,7 +69,7 @@ TEST_F(Files, ALimitAndAFullDiskAreErrors) {
 TEST_F(Files, ADirectoryAppearsWhenItIsCommitted) {
   {
     NewDirectory made = NewDirectory::create(at("new/")).value();
-    EXPECT_EQ(made.path(), at("new.partial"));
+    EXPECT_EQ(made.path(), at("new.rsr-partial"));
     EXPECT_TRUE(write_file(made.path() + "/f", "text").ok());
     EXPECT_FALSE(fs::exists(at("new")));
     EXPECT_TRUE(made.commit(NewDirectory::Existing::refuse).ok());
@@ -98,13 +98,13 @@ TEST_F(Files, WhatIsThereIsRefusedOrReplaced) {
 }
 
 TEST_F(Files, WhatAKilledProcessLeftIsRemovedAndALivingOneIsLeftAlone) {
-  make("new.partial", "left over");
+  make("new.rsr-partial", "left over");
   {
     const NewDirectory made = NewDirectory::create(at("new")).value();
-    EXPECT_FALSE(fs::exists(at("new.partial/f")));
+    EXPECT_FALSE(fs::exists(at("new.rsr-partial/f")));
     const Status second = NewDirectory::create(at("new")).status();
-    EXPECT_EQ(second.message(),
-              at("new") + ": another process is writing it (" + at("new.partial") + " is locked)");
+    EXPECT_EQ(second.message(), at("new") + ": another process is writing it (" +
+                                    at("new.rsr-partial") + " is locked)");
   }
   EXPECT_EQ(entries(), 0u);
 }
@@ -112,7 +112,7 @@ TEST_F(Files, WhatAKilledProcessLeftIsRemovedAndALivingOneIsLeftAlone) {
 TEST_F(Files, AMissingParentIsNamed) {
   const Status status = NewDirectory::create(at("no/new")).status();
   EXPECT_EQ(status.code(), ErrorCode::not_found);
-  EXPECT_EQ(status.message(), at("no/new.partial") + ": No such file or directory");
+  EXPECT_EQ(status.message(), at("no/new.rsr-partial") + ": No such file or directory");
 }
 
 TEST_F(Files, ReleasedPagesStillReadTheFile) {

@@ -42,6 +42,17 @@ Status sync_directory(const std::string& path) {
   return status;
 }
 
+/// The directory and those in it.
+Status sync_tree(const std::string& directory) {
+  std::error_code failed;
+  for (fs::recursive_directory_iterator entry(directory, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    if (entry->is_directory(failed)) RSR_RETURN_IF_ERROR(sync_directory(entry->path().string()));
+  }
+  if (failed) return error(ErrorCode::io_error, directory, ": ", failed.message());
+  return sync_directory(directory);
+}
+
 /// True when `fd` is what `path` names now; another process may have renamed or removed it.
 bool is_at(int fd, const std::string& path) {
   struct stat by_fd {};
@@ -81,7 +92,7 @@ Result<int> lock_directory(const std::string& path, const std::string& target) {
 
 Result<NewDirectory> NewDirectory::create(const std::string& target) {
   std::string name = without_slashes(target);
-  std::string partial = name + ".partial";
+  std::string partial = name + ".rsr-partial";
   int fd = -1;
   while (fd < 0) {
     RSR_ASSIGN_OR_RETURN(fd, lock_directory(partial, name));
@@ -104,7 +115,7 @@ NewDirectory::~NewDirectory() {
 }
 
 Status NewDirectory::commit(Existing existing) {
-  RSR_RETURN_IF_ERROR(sync_directory(partial_));
+  RSR_RETURN_IF_ERROR(sync_tree(partial_));
   const auto rename = [&](unsigned flags) {
     return ::renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, target_.c_str(), flags) == 0;
   };

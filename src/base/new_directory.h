@@ -7,8 +7,9 @@
 
 namespace rsr::base {
 
-/// Files are written into `<target>.partial`, beside the target, and commit() renames that. What a
-/// killed process left there is removed by the next one; while one is at work, a second is refused.
+/// Files are written into `<target>.rsr-partial`, beside the target, and commit() renames that.
+/// What a killed process left there is removed by the next one; while one is at work, a second is
+/// refused.
 class NewDirectory {
  public:
   /// Makes the partial directory, empty. Errors: the target's parent is missing or not writable;

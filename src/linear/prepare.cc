@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "linear/linear.h"
+#include "linear/packing_isa.h"
 #include "linear/planner.h"
 #include "linear/tuning.h"
 #include "linear/weight.h"
@@ -59,7 +60,7 @@ Result<Weight> prepare(const MatrixView& matrix, const PrepareOptions& options) 
                                                               options.residency,
                                                               {}}));
   }
-  RSR_ASSIGN_OR_RETURN(const base::Isa isa, base::choose_isa(options.isa));
+  RSR_ASSIGN_OR_RETURN(const base::Isa isa, linear::packing_isa(options.isa));
   const linear::FormatChoice choice = linear::choose_format(
       {alphabet_of(matrix), options.inputs, options.residency, group_size > 0, isa});
   return Weight(std::make_shared<Weight::Impl>(Weight::Impl{

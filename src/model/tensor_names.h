@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "model/config.h"
 
@@ -41,10 +42,18 @@ inline constexpr const char* kFfnSubNorm = "mlp.ffn_sub_norm.weight";
 std::vector<std::pair<const char*, int64_t>> layer_norms(const ModelConfig& config);
 
 /// What belongs to the linear `module`. A prepared ternary weight is an image (prepared.h).
-inline std::string weight_name(const std::string& module) { return module + ".weight"; }
-inline std::string scale_name(const std::string& module) { return module + ".weight_scale"; }
-inline std::string linear_norm_name(const std::string& module) { return module + ".rms_norm.weight"; }
-inline std::string image_name(const std::string& module) { return module + ".rsr_weight"; }
+inline std::string weight_name(const std::string& module) {
+  return module + ".weight";
+}
+inline std::string scale_name(const std::string& module) {
+  return module + ".weight_scale";
+}
+inline std::string linear_norm_name(const std::string& module) {
+  return module + ".rms_norm.weight";
+}
+inline std::string image_name(const std::string& module) {
+  return module + ".rsr_weight";
+}
 
 /// Every name that a tensor of the model may have, in a prepared file or in any other.
 std::set<std::string, std::less<>> expected_names(const ModelConfig& config, bool prepared);
