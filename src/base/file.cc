@@ -10,24 +10,10 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/file_descriptor.h"
 
 namespace rsr::base {
 namespace {
-
-/// Closes a file descriptor at the end of its scope.
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 Status system_error(const std::string& path) {
   const ErrorCode code = errno == ENOENT ? ErrorCode::not_found : ErrorCode::io_error;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/file_descriptor.h"
 
 namespace rsr::base {
 namespace {
@@ -35,11 +36,9 @@ std::string parent_of(const std::string& path) {
 }
 
 Status sync_directory(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return system_error(path);
-  const Status status = ::fsync(fd) == 0 ? Status() : system_error(path);
-  ::close(fd);
-  return status;
+  const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0) return system_error(path);
+  return ::fsync(fd.get()) == 0 ? Status() : system_error(path);
 }
 
 /// The directory and those in it.
@@ -69,6 +68,20 @@ Status remove_content(const std::string& directory) {
   }
   if (failed) return error(ErrorCode::io_error, directory, ": ", failed.message());
   return {};
+}
+
+/// Gives a directory a name that is free; errno is EEXIST when it is not.
+bool rename_to_free(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
+  if (errno != EINVAL && errno != ENOSYS) return false;
+  // A file system that does not know this (NFS): what comes between the two calls is kept all the
+  // same, since rename() replaces no directory but an empty one.
+  struct stat info {};
+  if (::lstat(to.c_str(), &info) == 0) {
+    errno = EEXIST;
+    return false;
+  }
+  return ::rename(from.c_str(), to.c_str()) == 0;
 }
 
 /// The locked directory at `path`, made when it is missing; -1 when it vanished meanwhile.
@@ -116,10 +129,7 @@ NewDirectory::~NewDirectory() {
 
 Status NewDirectory::commit(Existing existing) {
   RSR_RETURN_IF_ERROR(sync_tree(partial_));
-  const auto rename = [&](unsigned flags) {
-    return ::renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, target_.c_str(), flags) == 0;
-  };
-  if (rename(RENAME_NOREPLACE)) {
+  if (rename_to_free(partial_, target_)) {
     ::close(std::exchange(fd_, -1));
     return sync_directory(parent_of(target_));
   }
@@ -127,10 +137,20 @@ Status NewDirectory::commit(Existing existing) {
   if (existing == Existing::refuse) {
     return error(ErrorCode::invalid_argument, target_, ": is there already");
   }
-  if (!rename(RENAME_EXCHANGE)) return system_error(target_);
+  return replace();
+}
+
+Status NewDirectory::replace() {
+  // The old directory gets the partial name, and is locked under it until it is gone.
+  const FileDescriptor old(::open(target_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (old.get() < 0) return system_error(target_);
+  ::flock(old.get(), LOCK_EX | LOCK_NB);
+  if (::renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
+    return system_error(target_).with_context("this file system cannot exchange directories");
+  }
   ::close(std::exchange(fd_, -1));
   RSR_RETURN_IF_ERROR(sync_directory(parent_of(target_)));
-  std::error_code failed;  // now the old one has the partial name
+  std::error_code failed;
   fs::remove_all(partial_, failed);
   return failed ? error(ErrorCode::io_error, partial_, ": the old directory: ", failed.message())
                 : Status();

@@ -32,6 +32,7 @@ class NewDirectory {
  private:
   NewDirectory(std::string target, std::string partial, int fd)
       : target_(std::move(target)), partial_(std::move(partial)), fd_(fd) {}
+  Status replace();
   std::string target_;
   std::string partial_;
   int fd_ = -1;  // of the partial directory, which it locks; -1 after commit()

@@ -77,8 +77,9 @@ Status check_version(const Strings& metadata) {
   }
   RSR_ASSIGN_OR_RETURN(const std::string version, text_of(metadata, kVersionKey));
   if (version == std::to_string(kPreparedVersion)) return {};
-  return error(ErrorCode::unsupported, "has version ", version, " of the container, this rsr reads ",
-               kPreparedVersion, ": prepare the model again from its original directory");
+  return error(ErrorCode::unsupported, "has version ", version,
+               " of the container, this rsr reads ", kPreparedVersion,
+               ": prepare the model again from its original directory");
 }
 
 Status check_header(std::string_view header, const Strings& metadata) {
@@ -170,7 +171,8 @@ std::string with_header_hash(std::string header) {
 
 uint64_t tensor_checksum(std::string_view name, std::span<const std::byte> data) {
   const bool image = name.ends_with(kImageSuffix);
-  const size_t size = image ? std::min<size_t>(data.size(), linear::kWeightHeaderBytes) : data.size();
+  const size_t size =
+      image ? std::min<size_t>(data.size(), linear::kWeightHeaderBytes) : data.size();
   return base::checksum(as_uint8(data.first(size)));
 }
 

@@ -40,7 +40,7 @@ enum class FileCheck {
 /// An opened file.
 struct PreparedFile {
   PreparedInfo info;
-  FileCheck check = FileCheck::quick;           // that has been done
+  FileCheck check = FileCheck::quick;               // that has been done
   std::shared_ptr<const base::MappedFile> mapping;  // keeps every tensor where it is
 };
 
