@@ -29,6 +29,9 @@ struct EngineOptions {
   KvCacheType kv_cache = KvCacheType::f16;
   /// One of Engine::chat_template_names(), in place of the model's own template; empty: its own.
   std::string chat_template = {};
+  /// Of a prepared model every byte is checked, which reads the whole file. Otherwise its header
+  /// and sizes are, in a time that does not depend on the model's size.
+  bool verify = false;
 };
 
 /// How one answer is generated. The scores (logits) of the tokens go through these steps, in this
@@ -150,11 +153,15 @@ class Session {
 /// A loaded model. Sessions keep it alive.
 class Engine {
  public:
-  /// Reads a Hugging Face model directory (config.json, tokenizer.json, safetensors). What is not
-  /// understood is refused with its name.
+  /// Reads a Hugging Face model directory (config.json, tokenizer.json, safetensors), or one that
+  /// prepare_model() made of it. What is not understood is refused with its name.
   static Result<Engine> open(const std::string& directory, const EngineOptions& options = {});
 
   Session session() const;
+
+  /// What had to be changed when a prepared model was loaded, for people: it is for a machine with
+  /// other instructions, and its weights were packed anew. Empty when nothing was.
+  std::string notice() const;
 
   /// What EngineOptions::chat_template may name.
   static std::vector<std::string> chat_template_names();
@@ -166,5 +173,39 @@ class Engine {
   explicit Engine(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const Impl> impl_;
 };
+
+struct PrepareModelOptions {
+  /// Instruction set to pack for, also one that this machine lacks (ContextOptions has the names).
+  /// Empty: the environment variable RSR_FORCE_ISA when it is set, else the best of this machine.
+  std::string isa = {};
+  /// 0: as many as this process may really use.
+  int threads = 0;
+  /// Take the place of a prepared model (or an empty directory) that is there. Nothing else is.
+  bool replace = false;
+  /// Called now and then with bytes of the source that are done, and all of them; false ends the
+  /// work with the error `cancelled`.
+  std::function<bool(int64_t done, int64_t total)> on_progress = {};
+};
+
+/// What was made.
+struct PreparedModel {
+  int64_t bytes = 0;         ///< of its weights' file
+  int64_t source_bytes = 0;  ///< of the tensors that were read
+  int64_t layers = 0;
+  double seconds = 0;   ///< wall time
+  std::string isa;      ///< what it is packed for
+  std::string formats;  ///< formats of its packed weights, such as "t5"; empty: all are dense
+};
+
+/// Makes `target` a prepared model from the model directory `source`: its weights packed, in one
+/// file that Engine::open() maps and reads in place, and a copy of its small files, so that the
+/// source is not needed any more. Tensors pass one by one: at most about a gigabyte is held besides
+/// the largest. `target` appears when it is complete; until then the work is in
+/// `target`.rsr-partial, which is removed on errors, and by the next call after a crash.
+///
+/// Errors name what and where: those of the source's files, a target that is there, a full disk, a
+/// source that is a prepared model.
+Result<PreparedModel> prepare_model(const std::string& source, const std::string& target,
+                                    const PrepareModelOptions& options = {});
 
 }  // namespace rsr

@@ -93,8 +93,8 @@ struct PrepareOptions {
   int64_t group_size = 0;
   Inputs inputs = Inputs::any;
   Residency residency = Residency::memory;
-  /// Instruction set to pack for, as in ContextOptions; another one can use the weight, too, but
-  /// perhaps not at its best speed.
+  /// Instruction set to pack for, as in ContextOptions, also one that this machine lacks; another
+  /// one can use the weight, too, but perhaps not at its best speed.
   std::string_view isa = {};
   Algorithm algorithm = Algorithm::automatic;
   RsrForm form = RsrForm::scatter;
@@ -129,15 +129,23 @@ Result<Weight> prepare(const MatrixView& matrix, const PrepareOptions& options =
 struct LoadOptions {
   /// Instruction set that the weight will be used with, as in ContextOptions.
   std::string_view isa = {};
+  /// Empty: the bytes are copied. Otherwise the weight reads them where they lie (a mapped file)
+  /// and holds `keeper` as long as it needs them: until then they must stay as they are. What does
+  /// not begin at a multiple of 64 is copied all the same, as are RSR's column groups.
+  std::shared_ptr<const void> keeper = {};
+  /// False: only the header is looked at, which takes a microsecond. Bytes that were changed behind
+  /// it give wrong products then, but nothing is read outside of them.
+  bool check_contents = true;
 };
 
 /// A weight as bytes, for files: the same on every machine, little-endian, with a version and a
 /// checksum (drawn in src/linear/weight_header.h).
 std::vector<uint8_t> weight_to_bytes(const Weight& weight);
 
-/// The weight again. Everything is checked, and no bytes can do harm. A format that the instruction
-/// set has no kernel for is repacked in memory, and Weight::notice() says so. Errors: bytes that
-/// are no weight or damaged, another version; the message names what and where.
+/// The weight again. Everything is checked if nothing else is asked for, and no bytes can do harm.
+/// A format that the instruction set has no kernel for is repacked in memory, and Weight::notice()
+/// says so. Errors: bytes that are no weight or damaged, another version; the message names what
+/// and where.
 Result<Weight> weight_from_bytes(std::span<const uint8_t> bytes, const LoadOptions& options = {});
 
 /// y[batch, rows] = scale * (W[rows, cols] x[batch, cols]), all float, activations not quantised;

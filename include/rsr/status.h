@@ -19,6 +19,7 @@ enum class ErrorCode {
   unsupported,       ///< well-formed, but not something this engine understands
   limit_exceeded,    ///< a stated limit (context length, size) was passed
   io_error,          ///< the operating system refused; the message has its words
+  cancelled,         ///< the caller's callback ended the work
 };
 
 class [[nodiscard]] Status {

@@ -10,24 +10,10 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/file_descriptor.h"
 
 namespace rsr::base {
 namespace {
-
-/// Closes a file descriptor at the end of its scope.
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 Status system_error(const std::string& path) {
   const ErrorCode code = errno == ENOENT ? ErrorCode::not_found : ErrorCode::io_error;
@@ -65,6 +51,21 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+void MappedFile::will_be_read() const {
+  if (data_ == nullptr) return;
+  auto* const data = const_cast<std::byte*>(data_);
+  // Advice: a kernel that does not know it says no, and nothing is lost.
+  ::madvise(data, size_, MADV_HUGEPAGE);
+  ::madvise(data, size_, MADV_WILLNEED);
+}
+
+void release_pages(std::span<const std::byte> part) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<uintptr_t>(part.data() + part.size()) / page * page;
+  if (first < end) ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
 }
 
 Result<std::string> read_file(const std::string& path, size_t limit) {

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <string>
 
 #include "rsr/status.h"
 
@@ -20,6 +21,7 @@ using Action = std::function<int()>;
 void add_run(CLI::App& app, Action& action);
 void add_chat(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
+void add_prep(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_selftest(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
@@ -30,6 +32,11 @@ void add_threads(CLI::App& command, int* threads);
 
 /// The option --pin of commands that own the machine while they run.
 void add_pin(CLI::App& command, bool* pin);
+/// The option --verify of the commands that load models.
+void add_verify(CLI::App& command, bool* verify);
+
+/// Writes "notice: ..." to standard error, unless it is empty.
+void print_notice(const std::string& notice);
 
 /// Writes "error: ..." to standard error; gives kFailed.
 int fail(const Status& status);

@@ -127,7 +127,7 @@ void add_end(CLI::App& command, GenerateOptions* generate) {
 }  // namespace
 
 ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
-  command.add_option("model", flags->directory, "Model directory (config.json, safetensors)")
+  command.add_option("model", flags->directory, "Model directory, prepared or not")
       ->required()
       ->type_name("DIR");
   ChatOptions options = {};
@@ -150,6 +150,7 @@ ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
       ->type_name("TYPE")
       ->default_str("f16");
   add_pin(command, &flags->engine.context.pin_threads);
+  add_verify(command, &flags->engine.verify);
   command
       .add_option("--context", flags->engine.context_length,
                   "Tokens of context; 0: what the model was trained for")
@@ -163,6 +164,7 @@ Result<Engine> open_engine(const GenerateFlags& flags) {
   if (terminal) std::fprintf(stderr, "loading %s ...", flags.directory.c_str());
   Result<Engine> engine = Engine::open(flags.directory, flags.engine);
   if (terminal) std::fprintf(stderr, "\r\033[K");
+  if (engine.ok()) print_notice(engine->notice());
   const Status status = engine.status();
   if (status.message().starts_with("context_length")) return status.with_context("--context");
   return engine;

@@ -22,6 +22,7 @@ using Json = nlohmann::ordered_json;
 struct InspectOptions {
   std::string directory;
   ContextOptions context;
+  bool verify = false;
   bool json = false;
 };
 
@@ -91,6 +92,16 @@ Json totals(const model::Model& model, const std::vector<Row>& rows) {
           {"head_bytes", model.head.bytes()},
           {"bytes_per_token", model.weight_bytes()},
           {"kv_cache_bytes_per_token", model::KvCache::bytes_per_position(c, model::KvType::f16)}};
+}
+
+/// What a prepared model was prepared for; null for any other.
+Json prepared_facts(const model::Model& model) {
+  if (!model.prepared.has_value()) return nullptr;
+  const model::PreparedInfo& info = model.prepared->info;
+  return {{"isa", info.isa},
+          {"format", info.formats},
+          {"writer", info.writer},
+          {"verified", model.prepared->check == model::FileCheck::contents}};
 }
 
 Json facts(const Context& context, const model::ModelConfig& c) {
@@ -181,6 +192,14 @@ std::string facts_text(const Context& context, const model::ModelConfig& c) {
   return out.str();
 }
 
+std::string prepared_text(const model::Model& model) {
+  if (!model.prepared.has_value()) return "";
+  const model::PreparedInfo& info = model.prepared->info;
+  const bool verified = model.prepared->check == model::FileCheck::contents;
+  return "prepared for " + info.isa + " (" + (info.formats.empty() ? "dense" : info.formats) +
+         ") by " + info.writer + (verified ? ", every byte checked\n" : "\n");
+}
+
 std::string totals_text(const Json& sums) {
   const auto bytes = [&](const char* key) { return grouped(sums[key].get<int64_t>()); };
   std::ostringstream out;
@@ -196,8 +215,11 @@ std::string totals_text(const Json& sums) {
 int inspect(const InspectOptions& options) {
   const Result<Context> context = Context::create(options.context);
   if (!context.ok()) return fail(context.status());
-  const Result<model::Model> model = model::load_model(context->impl(), options.directory);
+  const Result<model::Model> model =
+      model::load_model(context->impl(), options.directory,
+                        options.verify ? model::FileCheck::contents : model::FileCheck::quick);
   if (!model.ok()) return fail(model.status());
+  print_notice(model->notice);
   std::vector<Row> rows;
   rows.reserve(model::kProjections.size());
   for (const model::Projection kind : model::kProjections) {
@@ -209,12 +231,14 @@ int inspect(const InspectOptions& options) {
   const Json sums = totals(*model, rows);
   Output output;
   if (options.json) {
-    const Json all = {
-        {"model", facts(*context, model->config)}, {"matrices", to_json(rows)}, {"totals", sums}};
+    const Json all = {{"model", facts(*context, model->config)},
+                      {"prepared", prepared_facts(*model)},
+                      {"matrices", to_json(rows)},
+                      {"totals", sums}};
     output.write(all.dump(2) + "\n");
   } else {
-    output.write(facts_text(*context, model->config) + "\n" + matrices_text(rows) + "\n" +
-                 totals_text(sums));
+    output.write(facts_text(*context, model->config) + prepared_text(*model) + "\n" +
+                 matrices_text(rows) + "\n" + totals_text(sums));
   }
   return output.status().ok() ? kOk : fail(output.status());
 }
@@ -226,10 +250,11 @@ void add_inspect(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("inspect", "Show a model's matrices and the kernels that run them");
   command->footer("bits/weight counts packed weights, index and scales as they lie in memory.");
-  command->add_option("model", options->directory, "Model directory (config.json, safetensors)")
+  command->add_option("model", options->directory, "Model directory, prepared or not")
       ->required()
       ->type_name("DIR");
   add_threads(*command, &options->context.threads);
+  add_verify(*command, &options->verify);
   command->add_flag("--json", options->json, "One JSON object");
   command->callback([options, &action] { action = [options] { return inspect(*options); }; });
 }

@@ -23,6 +23,14 @@ void add_pin(CLI::App& command, bool* pin) {
                    "Keep each thread on a core of its own; for a machine that is idle else");
 }
 
+void add_verify(CLI::App& command, bool* verify) {
+  command.add_flag("--verify", *verify, "Check every byte of a prepared model by its checksums");
+}
+
+void print_notice(const std::string& notice) {
+  if (!notice.empty()) std::fprintf(stderr, "notice: %s\n", notice.c_str());
+}
+
 int fail(const Status& status) {
   std::fprintf(stderr, "error: %s\n", status.message().c_str());
   return kFailed;
@@ -39,6 +47,7 @@ constexpr const char* kExamples =
     "  rsr run models/demo -p - --json < prompt.txt\n"
     "  rsr chat models/demo\n"
     "  rsr inspect models/demo\n"
+    "  rsr prep models/demo -o demo.rsr\n"
     "  rsr selftest\n"
     "  rsr bench matvec --rows 4096 --cols 14336 --bits ternary\n"
     "  rsr explain --rows 4096 --cols 14336 --batch 8\n"
@@ -70,6 +79,7 @@ int parse_and_act(int argc, char** argv) {
   add_run(app, action);
   add_chat(app, action);
   add_inspect(app, action);
+  add_prep(app, action);
   add_bench(app, action);
   add_selftest(app, action);
   add_explain(app, action);

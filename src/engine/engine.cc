@@ -70,7 +70,8 @@ Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
   RSR_ASSIGN_OR_RETURN(const std::string source, chat_source(directory, options.chat_template));
   RSR_ASSIGN_OR_RETURN(engine::GenerationConfig generation,
                        engine::read_generation_config(directory, config, tokenizer, source));
-  RSR_ASSIGN_OR_RETURN(model::Model model, model::load_model(context.impl(), directory));
+  const auto check = options.verify ? model::FileCheck::contents : model::FileCheck::quick;
+  RSR_ASSIGN_OR_RETURN(model::Model model, model::load_model(context.impl(), directory, check));
   std::shared_ptr<Engine::Impl> impl(new Engine::Impl{.context = std::move(context),
                                                       .model = std::move(model),
                                                       .tokenizer = std::move(tokenizer),
@@ -99,6 +100,10 @@ Result<Engine> Engine::open(const std::string& directory, const EngineOptions& o
 
 std::vector<std::string> Engine::chat_template_names() {
   return engine::chat_template_names();
+}
+
+std::string Engine::notice() const {
+  return impl_->model.notice;
 }
 
 Session Engine::session() const {

@@ -23,6 +23,10 @@ struct DTypeInfo {
   unsigned bits;
 };
 
+/// Its name in a header, and its bits; not for DType::other, of which there are several.
+const char* dtype_code(DType dtype);
+unsigned dtype_bits(DType dtype);
+
 /// nullptr for a name that the format does not know.
 const DTypeInfo* find_dtype(std::string_view name);
 

@@ -210,6 +210,7 @@ Result<SafetensorsFile> SafetensorsFile::open(const std::string& path) {
   const std::string_view header(reinterpret_cast<const char*>(bytes.data()) + kLengthBytes,
                                 *length);
   SafetensorsFile file(std::move(mapped));
+  file.header_ = header;
   Result<Tensors> tensors =
       parse_safetensors_header(header, bytes.subspan(kLengthBytes + *length), &file.metadata_);
   if (!tensors.ok()) return tensors.status().with_context(path);

@@ -41,10 +41,16 @@ class SafetensorsFile {
   const std::map<std::string, Tensor, std::less<>>& tensors() const { return tensors_; }
   /// The strings of "__metadata__".
   const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
+  /// The header as it stands in the file, with the spaces behind it.
+  std::string_view header() const { return header_; }
+  /// Whoever holds it keeps all data of the tensors where they are.
+  const std::shared_ptr<const base::MappedFile>& mapping() const { return file_; }
 
  private:
-  explicit SafetensorsFile(base::MappedFile file) : file_(std::move(file)) {}
-  base::MappedFile file_;
+  explicit SafetensorsFile(base::MappedFile file)
+      : file_(std::make_shared<const base::MappedFile>(std::move(file))) {}
+  std::shared_ptr<const base::MappedFile> file_;
+  std::string_view header_;
   std::map<std::string, Tensor, std::less<>> tensors_;
   std::map<std::string, std::string, std::less<>> metadata_;
 };
@@ -60,6 +66,8 @@ Result<std::map<std::string, Tensor, std::less<>>> parse_safetensors_header(
 class TensorStore {
  public:
   static Result<TensorStore> open(const std::string& directory);
+  /// The tensors of one file.
+  static TensorStore of(const std::string& directory, SafetensorsFile file);
 
   /// nullptr when there is no tensor of that name.
   const Tensor* find(std::string_view name) const;

@@ -35,6 +35,14 @@ constexpr DTypeInfo kDTypes[] = {
     {"F8_E5M2FNUZ", DType::other, 8},
 };
 
+const DTypeInfo& info_of(DType dtype) {
+  for (const DTypeInfo& info : kDTypes) {
+    if (info.dtype == dtype) return info;
+  }
+  RSR_CHECK(false);
+  return kDTypes[0];
+}
+
 /// Reads through memcpy, as old files give tensors any alignment.
 std::vector<float> widen(std::span<const std::byte> data, float (*convert)(uint16_t)) {
   std::vector<float> values(data.size() / sizeof(uint16_t));
@@ -53,6 +61,16 @@ const DTypeInfo* find_dtype(std::string_view name) {
     if (info.name == name) return &info;
   }
   return nullptr;
+}
+
+const char* dtype_code(DType dtype) {
+  RSR_CHECK(dtype != DType::other);
+  return info_of(dtype).name.data();  // a literal, so it ends with a zero
+}
+
+unsigned dtype_bits(DType dtype) {
+  RSR_CHECK(dtype != DType::other);
+  return info_of(dtype).bits;
 }
 
 const char* dtype_name(DType dtype) {

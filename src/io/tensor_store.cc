@@ -61,21 +61,27 @@ struct ShardTensors {
 
 }  // namespace
 
-Result<TensorStore> TensorStore::open(const std::string& directory) {
+TensorStore TensorStore::of(const std::string& directory, SafetensorsFile file) {
   TensorStore store;
   store.directory_ = directory;
+  store.tensors_ = file.tensors();
+  store.files_.push_back(std::move(file));
+  return store;
+}
+
+Result<TensorStore> TensorStore::open(const std::string& directory) {
   const std::string single = directory + "/model.safetensors";
   const std::string index = directory + "/model.safetensors.index.json";
   if (base::file_exists(single)) {
     RSR_ASSIGN_OR_RETURN(SafetensorsFile file, SafetensorsFile::open(single));
-    store.tensors_ = file.tensors();
-    store.files_.push_back(std::move(file));
-    return store;
+    return of(directory, std::move(file));
   }
   if (!base::file_exists(index)) {
     return error(ErrorCode::not_found, directory,
                  ": neither model.safetensors nor model.safetensors.index.json is there");
   }
+  TensorStore store;
+  store.directory_ = directory;
   const Status status = store.open_shards(index);
   if (!status.ok()) return status;
   return store;

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "linear/linear.h"
+#include "linear/packing_isa.h"
 #include "linear/planner.h"
 #include "linear/selftest.h"
 #include "linear/tuning.h"
@@ -60,7 +61,7 @@ Result<Weight> prepare(const MatrixView& matrix, const PrepareOptions& options) 
                                                               options.residency,
                                                               {}}));
   }
-  RSR_ASSIGN_OR_RETURN(const base::Isa isa, base::choose_isa(options.isa));
+  RSR_ASSIGN_OR_RETURN(const base::Isa isa, linear::packing_isa(options.isa));
   const linear::FormatChoice choice =
       linear::choose_format({alphabet_of(matrix), options.inputs, options.residency, group_size > 0,
                              isa, linear::disabled_kernels(isa)});
@@ -106,7 +107,10 @@ std::string Weight::describe() const {
 namespace linear {
 
 Weight deep_copy(const Weight& weight) {
-  return Weight(std::make_shared<Weight::Impl>(weight.impl()));
+  auto impl = std::make_shared<Weight::Impl>(weight.impl());
+  impl->scales = impl->scales.copied();
+  if (auto* packed = std::get_if<matrix::Packed>(&impl->packed)) *packed = packed->copied();
+  return Weight(std::move(impl));
 }
 
 double zero_share(const Weight& weight) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 
@@ -10,6 +11,7 @@ namespace rsr::linear {
 namespace {
 
 using base::error;
+using SharedSpan = base::SharedSpan<float>;
 
 Status check_length(const char* name, std::span<const float> scales, int64_t expected) {
   if (static_cast<int64_t>(scales.size()) != expected) {
@@ -27,6 +29,17 @@ Status check_finite(const char* name, std::span<const float> scales, int64_t per
                  at % per_row, " is ", scales[i], "; scales must be finite");
   }
   return {};
+}
+
+/// One scale per row, the matrix's multiplied in.
+Result<SharedSpan> rows_of(std::span<const float> given, int64_t rows, float matrix) {
+  RSR_RETURN_IF_ERROR(check_length("row_scales", given, rows));
+  RSR_RETURN_IF_ERROR(check_finite("row_scales", given, 1));
+  std::vector<float> scales;
+  scales.reserve(given.size());
+  for (const float s : given) scales.push_back(s * matrix);
+  RSR_RETURN_IF_ERROR(check_finite("scale times row_scales", scales, 1));
+  return SharedSpan(std::move(scales));
 }
 
 }  // namespace
@@ -49,34 +62,35 @@ Result<Scales> Scales::create(const PrepareOptions& options, int64_t rows, int64
                  of_values, " is ", scales.matrix_);
   }
   if (!options.row_scales.empty()) {
-    RSR_RETURN_IF_ERROR(check_length("row_scales", options.row_scales, rows));
-    RSR_RETURN_IF_ERROR(check_finite("row_scales", options.row_scales, 1));
-    for (const float s : options.row_scales) scales.rows_.push_back(s * scales.matrix_);
-    RSR_RETURN_IF_ERROR(check_finite("scale times row_scales", scales.rows_, 1));
+    RSR_ASSIGN_OR_RETURN(scales.rows_, rows_of(options.row_scales, rows, scales.matrix_));
   }
   if (grouped) {
     scales.group_size_ = std::min(options.group_size, cols);
     scales.group_count_ = (cols + scales.group_size_ - 1) / scales.group_size_;
-    RSR_RETURN_IF_ERROR(
-        check_length("group_scales", options.group_scales, rows * scales.group_count_));
-    RSR_RETURN_IF_ERROR(check_finite("group_scales", options.group_scales, scales.group_count_));
-    scales.groups_.resize(static_cast<size_t>((rows + 15) / 16 * 16 * scales.group_count_));
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t g = 0; g < scales.group_count_; ++g) {
-        scales.groups_[static_cast<size_t>((r / 16 * scales.group_count_ + g) * 16 + r % 16)] =
-            options.group_scales[r * scales.group_count_ + g] * scales.row(r);
-        if (!std::isfinite(scales.group(r, g))) {
-          return error(ErrorCode::invalid_argument, "group_scales: row ", r, ", group ", g,
-                       " times the other scales is ", scales.group(r, g));
-        }
-      }
-    }
+    RSR_ASSIGN_OR_RETURN(scales.groups_, scales.groups_of(options.group_scales, rows));
   }
   return scales;
 }
 
-Scales Scales::restored(float matrix, std::vector<float> rows, std::vector<float> groups,
-                        int64_t group_size, int64_t group_count) {
+Result<SharedSpan> Scales::groups_of(std::span<const float> given, int64_t rows) const {
+  RSR_RETURN_IF_ERROR(check_length("group_scales", given, rows * group_count_));
+  RSR_RETURN_IF_ERROR(check_finite("group_scales", given, group_count_));
+  std::vector<float> groups(static_cast<size_t>((rows + 15) / 16 * 16 * group_count_));
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t g = 0; g < group_count_; ++g) {
+      const float product = given[r * group_count_ + g] * row(r);
+      groups[static_cast<size_t>((r / 16 * group_count_ + g) * 16 + r % 16)] = product;
+      if (!std::isfinite(product)) {
+        return error(ErrorCode::invalid_argument, "group_scales: row ", r, ", group ", g,
+                     " times the other scales is ", product);
+      }
+    }
+  }
+  return SharedSpan(std::move(groups));
+}
+
+Scales Scales::restored(float matrix, SharedSpan rows, SharedSpan groups, int64_t group_size,
+                        int64_t group_count) {
   Scales scales;
   scales.matrix_ = matrix;
   scales.rows_ = std::move(rows);
@@ -84,6 +98,10 @@ Scales Scales::restored(float matrix, std::vector<float> rows, std::vector<float
   scales.group_size_ = group_size;
   scales.group_count_ = group_count;
   return scales;
+}
+
+Scales Scales::copied() const {
+  return restored(matrix_, rows_.copied(), groups_.copied(), group_size_, group_count_);
 }
 
 int64_t Scales::nbytes() const {

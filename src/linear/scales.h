@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <span>
 
+#include "base/shared_span.h"
 #include "rsr/linear.h"
 
 namespace rsr::linear {
@@ -17,8 +18,11 @@ class Scales {
 
   /// Scales as another Scales gave them: `rows` [rows] or empty, `groups` [tiles][groups][16] or
   /// empty. The caller has checked lengths and values.
-  static Scales restored(float matrix, std::vector<float> rows, std::vector<float> groups,
+  static Scales restored(float matrix, base::SharedSpan<float> rows, base::SharedSpan<float> groups,
                          int64_t group_size, int64_t group_count);
+
+  /// The same scales in memory of their own.
+  Scales copied() const;
 
   bool grouped() const { return group_size_ > 0; }
   /// Columns per group; 0 when scales do not depend on the column.
@@ -40,9 +44,12 @@ class Scales {
   int64_t nbytes() const;
 
  private:
+  /// Scales per group as they are kept, those of matrix and rows multiplied in.
+  Result<base::SharedSpan<float>> groups_of(std::span<const float> given, int64_t rows) const;
+
   float matrix_ = 1.0f;
-  std::vector<float> rows_;    // [rows], the matrix scale multiplied in
-  std::vector<float> groups_;  // [tiles, groups, 16], the other two multiplied in
+  base::SharedSpan<float> rows_;    // [rows], the matrix scale multiplied in
+  base::SharedSpan<float> groups_;  // [tiles, groups, 16], the other two multiplied in
   int64_t group_size_ = 0;
   int64_t group_count_ = 0;
 };

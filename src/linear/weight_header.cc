@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <iterator>
 
 #include "base/check.h"
+#include "base/checksum.h"
 #include "matrix/values.h"
 
 namespace rsr::linear {
@@ -34,25 +34,6 @@ T get(std::span<const uint8_t> image, size_t at) {
   uint64_t bits = 0;
   for (size_t i = 0; i < sizeof(T); ++i) bits |= static_cast<uint64_t>(image[at + i]) << 8 * i;
   return static_cast<T>(bits);
-}
-
-uint64_t step(uint64_t lane, uint64_t word) {
-  return std::rotl((lane ^ word) * 0x9E3779B97F4A7C15u, 29);
-}
-
-uint64_t checksum(std::span<const uint8_t> image) {
-  uint64_t lanes[4] = {1, 2, 3, 4};
-  const size_t words = (image.size() + 7) / 8;
-  for (size_t i = 0; i < words; ++i) {
-    uint8_t bytes[8] = {};
-    if (i != kChecksumAt / 8) {
-      std::memcpy(bytes, image.data() + 8 * i, std::min<size_t>(8, image.size() - 8 * i));
-    }
-    lanes[i % 4] = step(lanes[i % 4], get<uint64_t>(bytes, 0));
-  }
-  uint64_t hash = image.size();
-  for (const uint64_t lane : lanes) hash = step(hash, lane);
-  return hash;
 }
 
 /// The fields of one byte, each below its number of values.
@@ -162,10 +143,10 @@ void write_header(const WeightHeader& h, std::span<uint8_t> image) {
 }
 
 void write_checksum(std::span<uint8_t> image) {
-  put(image, kChecksumAt, checksum(image));
+  put(image, kChecksumAt, base::checksum(image, kChecksumAt));
 }
 
-Result<WeightHeader> read_header(std::span<const uint8_t> image) {
+Result<WeightHeader> read_header(std::span<const uint8_t> image, Check check) {
   if (image.size() < kWeightHeaderBytes) {
     return corrupt("only ", image.size(), " bytes, less than a header");
   }
@@ -196,7 +177,10 @@ Result<WeightHeader> read_header(std::span<const uint8_t> image) {
   }
   RSR_RETURN_IF_ERROR(check_shape(h));
   RSR_RETURN_IF_ERROR(check_sizes(h, image.size()));
-  if (get<uint64_t>(image, kChecksumAt) != checksum(image)) return corrupt("wrong checksum");
+  if (check == Check::header) return h;
+  if (get<uint64_t>(image, kChecksumAt) != base::checksum(image, kChecksumAt)) {
+    return corrupt("wrong checksum");
+  }
   return h;
 }
 

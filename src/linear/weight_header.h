@@ -27,10 +27,7 @@
 // zeros for the rows that are missing in the last tile). Zeros up to the payload: the lines of the
 // format, or the image of the column groups.
 //
-// The checksum sees the image as 64-bit words, the last one padded with zeros; word i goes to lane
-// i % 4: lane = rotate_left((lane ^ word) * 0x9E3779B97F4A7C15, 29), lanes beginning with 1, 2, 3,
-// 4. At the end h = number of bytes, and for each lane in order the same step with the lane as
-// word. Each step is reversible, so that a change of one word is always seen.
+// The checksum is that of base/checksum.h.
 #pragma once
 
 #include <cstdint>
@@ -79,8 +76,14 @@ void write_header(const WeightHeader& header, std::span<uint8_t> image);
 /// Writes the checksum alone; for tests that change an image.
 void write_checksum(std::span<uint8_t> image);
 
-/// Reads and checks the header and the checksum: every field has a meaning, shape and sizes agree
-/// with each other and with the size of the image. Errors name the field.
-Result<WeightHeader> read_header(std::span<const uint8_t> image);
+/// How much of an image is looked at.
+enum class Check {
+  header,   ///< the first 128 bytes alone, whatever the size
+  contents  ///< every byte, by the checksum
+};
+
+/// Reads and checks the header and, if asked to, the checksum: every field has a meaning, shape and
+/// sizes agree with each other and with the size of the image. Errors name the field.
+Result<WeightHeader> read_header(std::span<const uint8_t> image, Check check = Check::contents);
 
 }  // namespace rsr::linear

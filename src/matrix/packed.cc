@@ -1,5 +1,7 @@
 #include "matrix/packed.h"
 
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -39,6 +41,34 @@ Packed::Packed(Format format, Alphabet alphabet, int64_t rows, int64_t cols, int
       lines_(static_cast<size_t>(tiles() * tile_stride())) {
   RSR_CHECK(is_ternary(format) == (alphabet == Alphabet::ternary));
   RSR_CHECK(layout_.segments() == 1 || format == Format::t2 || format == Format::b1);
+}
+
+Packed::Packed(Format format, Alphabet alphabet, int64_t rows, int64_t cols, int64_t group_size,
+               base::SharedSpan<uint8_t> lines)
+    : format_(format),
+      alphabet_(alphabet),
+      rows_(rows),
+      layout_(cols, group_size, line_cols(format)),
+      shared_(std::move(lines)) {
+  RSR_CHECK(is_ternary(format) == (alphabet == Alphabet::ternary));
+  RSR_CHECK_OP(static_cast<int64_t>(shared_.size()), ==, nbytes());
+  RSR_CHECK_OP(reinterpret_cast<uintptr_t>(shared_.data()) % kLineBytes, ==, 0u);
+}
+
+int64_t Packed::bytes_needed(Format format, int64_t rows, int64_t cols, int64_t group_size) {
+  const ColumnLayout layout(cols, group_size, line_cols(format));
+  return (rows + kTileRows - 1) / kTileRows * layout.total_steps() * kLineBytes;
+}
+
+uint8_t* Packed::lines() {
+  RSR_CHECK(shared_.empty());
+  return lines_.data();
+}
+
+Packed Packed::copied() const {
+  Packed copy(format_, alphabet_, rows_, cols(), layout_.group_size());
+  std::copy_n(lines(), nbytes(), copy.lines());
+  return copy;
 }
 
 Packed::Packed(Format format, Alphabet alphabet, const RowReader& values, int64_t rows,

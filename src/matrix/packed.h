@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/aligned.h"
+#include "base/shared_span.h"
 #include "matrix/column_layout.h"
 #include "matrix/format.h"
 #include "matrix/values.h"
@@ -32,6 +33,13 @@ class Packed {
          int64_t group_size);
   /// Zeroed lines, to be filled through lines().
   Packed(Format format, Alphabet alphabet, int64_t rows, int64_t cols, int64_t group_size);
+  /// Lines that lie elsewhere, on a 64-byte boundary and bytes_needed() long: they are read where
+  /// they are, and copies share them.
+  Packed(Format format, Alphabet alphabet, int64_t rows, int64_t cols, int64_t group_size,
+         base::SharedSpan<uint8_t> lines);
+
+  /// Bytes of all lines.
+  static int64_t bytes_needed(Format format, int64_t rows, int64_t cols, int64_t group_size);
 
   Format format() const { return format_; }
   Alphabet alphabet() const { return alphabet_; }
@@ -42,9 +50,12 @@ class Packed {
   int64_t tiles() const { return (rows_ + kTileRows - 1) / kTileRows; }
   int64_t lines_per_tile() const { return layout_.total_steps(); }
   int64_t tile_stride() const { return lines_per_tile() * kLineBytes; }
-  int64_t nbytes() const { return static_cast<int64_t>(lines_.size()); }
-  uint8_t* lines() { return lines_.data(); }
-  const uint8_t* lines() const { return lines_.data(); }
+  int64_t nbytes() const { return tiles() * tile_stride(); }
+  /// To be written; never for lines that lie elsewhere.
+  uint8_t* lines();
+  const uint8_t* lines() const { return shared_.empty() ? lines_.data() : shared_.data(); }
+  /// The same matrix with lines of its own.
+  Packed copied() const;
 
   /// Values of a row as in the matrix it was made from; for tests, repacking and RSR's index.
   void read_row(int64_t row, int8_t* values) const;
@@ -58,7 +69,8 @@ class Packed {
   Alphabet alphabet_ = Alphabet::ternary;
   int64_t rows_ = 0;
   ColumnLayout layout_;
-  base::AlignedArray<uint8_t> lines_;
+  base::AlignedArray<uint8_t> lines_;  // empty when they lie elsewhere
+  base::SharedSpan<uint8_t> shared_;
 };
 
 }  // namespace rsr::matrix

@@ -9,6 +9,7 @@
 #include "io/safetensors.h"
 #include "model/forward.h"
 #include "model/tiny_model.h"
+#include "model/write_prepared.h"
 
 namespace rsr::model {
 namespace {
@@ -111,6 +112,29 @@ TEST_P(Golden, OtherSpellingsOfTheConfigGiveTheSameBits) {
     Sequence other = sequence();
     const auto others = forward(context_.impl(), model, other, ids, LogitsOf::all);
     EXPECT_TRUE(std::equal(logits.begin(), logits.end(), others.begin(), others.end())) << file;
+  }
+}
+
+/// The same directory, its weights prepared for the test's instruction set.
+TEST_P(Golden, PreparedModelsGiveTheSameBits) {
+  const TempDirectory directory;
+  std::filesystem::copy(directory_ + "/config.json", directory.file("config.json"));
+  const auto written = write_prepared(context_.impl(), directory_, directory.file(kPreparedFile),
+                                      context_.impl().isa, {});
+  ASSERT_TRUE(written.ok()) << written.status().message();
+  for (const FileCheck check : {FileCheck::quick, FileCheck::contents}) {
+    const auto model = load_model(context_.impl(), directory.path(), check);
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    EXPECT_EQ(model->notice, "");
+    EXPECT_EQ(model->weight_bytes(), model_.weight_bytes());
+    for (const base::Json& prompt : golden_["prompts"]) {
+      const Ids ids = prompt["ids"];
+      Sequence plain = sequence();
+      Sequence prepared = sequence();
+      const auto logits = run(plain, ids, LogitsOf::all);
+      const auto others = forward(context_.impl(), *model, prepared, ids, LogitsOf::all);
+      EXPECT_TRUE(std::equal(logits.begin(), logits.end(), others.begin(), others.end()));
+    }
   }
 }
 

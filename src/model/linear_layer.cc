@@ -45,6 +45,12 @@ double Linear::zero_share() const {
       [](const DenseTable&) { return 0.0; });
 }
 
+std::string Linear::notice() const {
+  return visit(
+      *this, [](const Weight& weight) { return weight.notice(); },
+      [](const DenseTable&) { return std::string(); });
+}
+
 std::string Linear::explain_kernel(const Context::Impl& context) const {
   if (const auto* int8 = std::get_if<Int8Ternary>(&matrix)) {
     return linear::explain_kernel(context, int8->weight);

@@ -38,6 +38,8 @@ struct Linear {
   /// Share of zeros among the values of a ternary matrix; 0 for a dense one, which is not looked
   /// at.
   double zero_share() const;
+  /// What was changed when a prepared weight was loaded; empty when nothing was.
+  std::string notice() const;
   /// The kernel that multiplies this matrix in this context, and why.
   std::string explain_kernel(const Context::Impl& context) const;
 };

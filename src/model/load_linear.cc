@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "model/tensor_names.h"
 #include "model/ternary_values.h"
 
 namespace rsr::model {
@@ -13,25 +14,15 @@ using base::error;
 using io::Tensor;
 using Shape = std::vector<int64_t>;
 
-/// What loading a linear needs to know of it.
-struct Module {
-  const io::TensorStore& store;
-  const Quantization& quantization;
-  std::string name;
-  int64_t rows;
-  int64_t cols;
-  base::Isa isa;
+using Module = LinearModule;
 
-  /// How its weights are packed for products with these inputs.
-  PrepareOptions prepare_for(Inputs inputs) const {
-    PrepareOptions options;
-    options.inputs = inputs;
-    options.isa = base::isa_name(isa);
-    return options;
-  }
-  std::string weight_name() const { return name + ".weight"; }
-  std::string scale_name() const { return name + ".weight_scale"; }
-};
+/// How its weights are packed for products with these inputs.
+PrepareOptions prepare_for(const Module& module, Inputs inputs) {
+  PrepareOptions options;
+  options.inputs = inputs;
+  options.isa = base::isa_name(module.isa);
+  return options;
+}
 
 std::string shape_text(const Shape& shape) {
   std::string text = "[";
@@ -50,7 +41,7 @@ Result<Weight> of_file(Result<Weight> weight, const std::string& name) {
 
 /// The factor of a packed matrix from its weight_scale tensor: one number, of shape [1] or [].
 Result<float> load_scale(const Module& module) {
-  const std::string name = module.scale_name();
+  const std::string name = scale_name(module.name);
   RSR_ASSIGN_OR_RETURN(const Tensor tensor, module.store.require(name));
   if (tensor.shape != Shape{1} && !tensor.shape.empty()) {
     return error(ErrorCode::corrupt_data, name, ": is ", tensor.describe(), ", must be [1]");
@@ -78,7 +69,7 @@ Result<Linear> load_packed(const Module& module, const Tensor& tensor) {
   }
   RSR_ASSIGN_OR_RETURN(const float scale, load_scale(module));
   const auto* bytes = reinterpret_cast<const uint8_t*>(tensor.data.data());
-  PrepareOptions options = module.prepare_for(Inputs::int8);
+  PrepareOptions options = prepare_for(module, Inputs::int8);
   options.scale = scale;
   RSR_ASSIGN_OR_RETURN(
       Weight weight,
@@ -90,14 +81,14 @@ Result<Linear> load_packed(const Module& module, const Tensor& tensor) {
 Result<Linear> load_masters(const Module& module, const Tensor& tensor) {
   RSR_ASSIGN_OR_RETURN(const std::vector<float> values, io::to_floats(tensor));
   RSR_ASSIGN_OR_RETURN(Weight weight, of_file(prepare(absmean(values, module.rows, module.cols),
-                                                      module.prepare_for(Inputs::int8)),
+                                                      prepare_for(module, Inputs::int8)),
                                               tensor.name));
   return Linear{.matrix = Int8Ternary{std::move(weight)}};
 }
 
 Result<Linear> load_ternary_or_dense(const Module& module, const Tensor& tensor) {
   if (std::optional<TernaryValues> found = find_ternary(tensor)) {
-    PrepareOptions options = module.prepare_for(Inputs::floats);
+    PrepareOptions options = prepare_for(module, Inputs::floats);
     if (found->width == module.cols) {
       options.row_scales = found->scales;
     } else {
@@ -129,9 +120,9 @@ Result<Linear> load_floats(const Module& module, const Tensor& tensor) {
   }
   RSR_RETURN_IF_ERROR(
       require_shape(module.store, tensor.name, {module.rows, module.cols}).status());
-  if (module.store.find(module.scale_name()) != nullptr) {
-    return error(ErrorCode::unsupported, module.scale_name(), ": a scale of a ", tensor.describe(),
-                 " weight, which should be packed");
+  if (module.store.find(scale_name(module.name)) != nullptr) {
+    return error(ErrorCode::unsupported, scale_name(module.name), ": a scale of a ",
+                 tensor.describe(), " weight, which should be packed");
   }
   if (kept || module.quantization.float_weights == FloatWeights::as_stored) {
     return load_ternary_or_dense(module, tensor);
@@ -162,16 +153,16 @@ Result<std::vector<float>> load_norm(const io::TensorStore& store, const std::st
   return values;
 }
 
-Result<Linear> load_linear(const io::TensorStore& store, const Quantization& quantization,
-                           const std::string& name, int64_t rows, int64_t cols, base::Isa isa) {
-  const Module module = {store, quantization, name, rows, cols, isa};
-  RSR_ASSIGN_OR_RETURN(const Tensor tensor, store.require(module.weight_name()));
+Result<Linear> load_linear(const LinearModule& module) {
+  RSR_ASSIGN_OR_RETURN(const Tensor tensor, module.store.require(weight_name(module.name)));
   const bool packed = tensor.dtype == io::DType::u8;
   RSR_ASSIGN_OR_RETURN(Linear linear,
                        packed ? load_packed(module, tensor) : load_floats(module, tensor));
   // Linears that the library does not convert are plain ones, without a norm.
+  const Quantization& quantization = module.quantization;
   if (quantization.linear_norms && std::holds_alternative<Int8Ternary>(linear.matrix)) {
-    RSR_ASSIGN_OR_RETURN(linear.norm, load_norm(store, name + ".rms_norm.weight", cols));
+    RSR_ASSIGN_OR_RETURN(linear.norm,
+                         load_norm(module.store, linear_norm_name(module.name), module.cols));
     linear.norm_eps = quantization.linear_norm_eps;
   }
   return linear;

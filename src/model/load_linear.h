@@ -5,16 +5,29 @@
 #include <string>
 
 #include "model/linear_layer.h"
+#include "model/prepared.h"
 #include "model/quantization.h"
 
 namespace rsr::model {
 
-/// The linear [rows, cols] named `module`: its weight, and the weight_scale and norm that belong to
-/// it. A u8 weight is packed ternary; what a float weight is, the config says and its numbers show.
-/// Errors name the tensor. Packed for the kernels of `isa`. Uses no threads: layers are loaded side
-/// by side.
-Result<Linear> load_linear(const io::TensorStore& store, const Quantization& quantization,
-                           const std::string& module, int64_t rows, int64_t cols, base::Isa isa);
+/// What loading a linear [rows, cols] needs to know of it.
+struct LinearModule {
+  const io::TensorStore& store;
+  const Quantization& quantization;
+  std::string name;  // "model.layers.0.mlp.up_proj"
+  int64_t rows;
+  int64_t cols;
+  base::Isa isa;  // packed for its kernels
+};
+
+/// The linear: its weight, and the weight_scale and norm that belong to it. A u8 weight is packed
+/// ternary; what a float weight is, the config says and its numbers show. Errors name the tensor.
+/// Uses no threads: layers are loaded side by side.
+Result<Linear> load_linear(const LinearModule& module);
+
+/// The same linear from a prepared file, read in place. Its numbers are looked at as far as the
+/// file was.
+Result<Linear> load_prepared_linear(const LinearModule& module, const PreparedFile& file);
 
 /// A norm of `size` numbers, all finite.
 Result<std::vector<float>> load_norm(const io::TensorStore& store, const std::string& name,

@@ -1,9 +1,9 @@
 #include "model/weights.h"
 
 #include <atomic>
+#include <map>
 #include <new>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "base/check.h"
@@ -16,54 +16,31 @@ using base::error;
 using io::Tensor;
 using Shape = std::vector<int64_t>;
 
-// The name of the head in the library, and the one that a converter of Falcon3 writes.
-constexpr const char* kHead = "lm_head.weight";
-constexpr const char* kOtherHead = "model.lm_head.weight";
-
-/// Name of a layer's tensor.
-std::string layer_name(int64_t layer, const std::string& rest) {
-  return "model.layers." + std::to_string(layer) + "." + rest;
-}
-
-/// Rows and columns of a projection.
-std::pair<int64_t, int64_t> projection_shape(const ModelConfig& config, Projection projection) {
-  switch (projection) {
-    case Projection::q:
-      return {config.q_dim(), config.hidden_size};
-    case Projection::k:
-    case Projection::v:
-      return {config.kv_dim(), config.hidden_size};
-    case Projection::o:
-      return {config.hidden_size, config.q_dim()};
-    case Projection::gate:
-    case Projection::up:
-      return {config.intermediate_size, config.hidden_size};
-    case Projection::down:
-      return {config.hidden_size, config.intermediate_size};
-  }
-  return {0, 0};
+Result<Linear> load_projection(const Model& model, const LinearModule& module) {
+  return model.prepared.has_value() ? load_prepared_linear(module, *model.prepared)
+                                    : load_linear(module);
 }
 
 Result<LayerWeights> load_layer(const Model& model, int64_t layer, base::Isa isa) {
   const ModelConfig& config = model.config;
-  const auto norm = [&](const char* name, int64_t size) {
-    return load_norm(model.store, layer_name(layer, name), size);
-  };
   LayerWeights weights;
-  RSR_ASSIGN_OR_RETURN(weights.input_norm, norm("input_layernorm.weight", config.hidden_size));
-  RSR_ASSIGN_OR_RETURN(weights.attention_norm,
-                       norm("post_attention_layernorm.weight", config.hidden_size));
-  if (config.has_sub_norms) {
-    RSR_ASSIGN_OR_RETURN(weights.attn_sub_norm,
-                         norm("self_attn.attn_sub_norm.weight", config.q_dim()));
-    RSR_ASSIGN_OR_RETURN(weights.ffn_sub_norm,
-                         norm("mlp.ffn_sub_norm.weight", config.intermediate_size));
+  const std::map<std::string_view, std::vector<float>*> places = {
+      {kInputNorm, &weights.input_norm},
+      {kAttentionNorm, &weights.attention_norm},
+      {kAttnSubNorm, &weights.attn_sub_norm},
+      {kFfnSubNorm, &weights.ffn_sub_norm}};
+  for (const auto& [name, size] : layer_norms(config)) {
+    RSR_ASSIGN_OR_RETURN(*places.at(name), load_norm(model.store, layer_name(layer, name), size));
   }
   for (const Projection projection : kProjections) {
     const auto [rows, cols] = projection_shape(config, projection);
     const std::string name = layer_name(layer, projection_name(projection));
-    RSR_ASSIGN_OR_RETURN(Linear linear,
-                         load_linear(model.store, config.quantization, name, rows, cols, isa));
+    RSR_ASSIGN_OR_RETURN(Linear linear, load_projection(model, {.store = model.store,
+                                                                .quantization = config.quantization,
+                                                                .name = name,
+                                                                .rows = rows,
+                                                                .cols = cols,
+                                                                .isa = isa}));
     weights.projections.push_back(std::move(linear));
   }
   return weights;
@@ -90,74 +67,66 @@ Status load_layers(Context::Impl& context, Model* model) {
   return {};
 }
 
-/// The embedding or the head, [vocab, hidden]: always dense.
-Result<DenseTable> load_table(Context::Impl& context, const Model& model, const std::string& name) {
-  const Shape shape = {model.config.vocab_size, model.config.hidden_size};
-  RSR_ASSIGN_OR_RETURN(const Tensor tensor, require_shape(model.store, name, shape));
-  RSR_ASSIGN_OR_RETURN(DenseTable table, make_dense(tensor));
-  std::atomic<bool> bad = false;
-  context.pool.parallel_for(table.view.rows, [&](base::Range rows) {
-    if (first_row_not_finite(table.view, rows) >= 0) bad = true;
-  });
-  if (bad) {
-    const int64_t row = first_row_not_finite(table.view, {0, table.view.rows});
-    return error(ErrorCode::corrupt_data, name, ": row ", row, " holds a NaN or an infinity");
-  }
-  return table;
-}
-
-std::set<std::string, std::less<>> expected_names(const ModelConfig& config) {
-  std::set<std::string, std::less<>> names = {"model.embed_tokens.weight", "model.norm.weight",
-                                              kHead, kOtherHead};
-  for (int64_t layer = 0; layer < config.num_layers; ++layer) {
-    names.insert(layer_name(layer, "input_layernorm.weight"));
-    names.insert(layer_name(layer, "post_attention_layernorm.weight"));
-    if (config.has_sub_norms) {
-      names.insert(layer_name(layer, "self_attn.attn_sub_norm.weight"));
-      names.insert(layer_name(layer, "mlp.ffn_sub_norm.weight"));
-    }
-    for (const Projection projection : kProjections) {
-      const std::string module = layer_name(layer, projection_name(projection));
-      names.insert(module + ".weight");
-      if (config.quantization.scale_rule.has_value()) names.insert(module + ".weight_scale");
-      if (config.quantization.linear_norms) names.insert(module + ".rms_norm.weight");
-    }
-  }
-  return names;
-}
-
-/// A tensor that the graph does not use could be a bias or a norm that it should: refused. Two are
-/// known to be harmless: the rotary frequencies of old exports, and the copy of a tied head.
-Status check_no_unexpected(const Model& model) {
-  const auto expected = expected_names(model.config);
-  for (const auto& [name, tensor] : model.store.tensors()) {
-    if (expected.contains(name) || name.ends_with(".rotary_emb.inv_freq")) continue;
-    return error(ErrorCode::unsupported, "tensor ", name, " (", tensor.describe(),
-                 ") has no place in a \"", model.config.model_type, "\" model of ",
-                 model.config.num_layers, " layers");
-  }
-  return {};
-}
-
 Status load_tables(Context::Impl& context, Model* model) {
-  RSR_ASSIGN_OR_RETURN(model->embedding, load_table(context, *model, "model.embed_tokens.weight"));
+  // Of a prepared file, numbers are read only where every byte is.
+  const bool check = !model->prepared.has_value() || model->prepared->check == FileCheck::contents;
+  const auto load = [&](const char* name) {
+    return load_table(context, model->config, model->store, name, check);
+  };
+  RSR_ASSIGN_OR_RETURN(model->embedding, load(kEmbedding));
   if (model->config.tied_head) {
     model->head.view = model->embedding.view;
   } else {
-    const bool other = model->store.find(kHead) == nullptr && model->store.find(kOtherHead);
-    RSR_ASSIGN_OR_RETURN(model->head, load_table(context, *model, other ? kOtherHead : kHead));
+    RSR_ASSIGN_OR_RETURN(model->head, load(head_name(model->store)));
   }
   return {};
 }
 
 Status load_all(Context::Impl& context, Model* model) {
-  RSR_RETURN_IF_ERROR(check_no_unexpected(*model));
+  RSR_RETURN_IF_ERROR(
+      check_no_unexpected(model->config, model->store, model->prepared.has_value()));
   RSR_RETURN_IF_ERROR(load_layers(context, model));
   RSR_ASSIGN_OR_RETURN(model->final_norm,
-                       load_norm(model->store, "model.norm.weight", model->config.hidden_size));
+                       load_norm(model->store, kFinalNorm, model->config.hidden_size));
   RSR_RETURN_IF_ERROR(load_tables(context, model));
   model->rope_frequencies = rope_frequencies(model->config.rope, model->config.head_dim);
   return {};
+}
+
+struct OpenedStore {
+  io::TensorStore store;
+  std::optional<PreparedFile> prepared;
+};
+
+/// The prepared file, where there is one.
+Result<OpenedStore> open_store(Context::Impl& context, const std::string& directory,
+                               FileCheck check) {
+  if (!is_prepared(directory)) {
+    RSR_ASSIGN_OR_RETURN(io::TensorStore store, io::TensorStore::open(directory));
+    return OpenedStore{std::move(store), std::nullopt};
+  }
+  const std::string path = directory + "/" + kPreparedFile;
+  RSR_ASSIGN_OR_RETURN(io::SafetensorsFile file, io::SafetensorsFile::open(path));
+  Result<PreparedFile> prepared = check_prepared(file, check, context.pool);
+  if (!prepared.ok()) return prepared.status().with_context(path);
+  prepared->mapping->will_be_read();
+  return OpenedStore{io::TensorStore::of(directory, std::move(file)), std::move(prepared).value()};
+}
+
+/// What was repacked, and how often: one sentence, or none.
+std::string repacked_notice(const Model& model) {
+  std::map<std::string, int> counts;
+  for (const LayerWeights& layer : model.layers) {
+    for (const Linear& linear : layer.projections) ++counts[linear.notice()];
+  }
+  counts.erase("");
+  std::string text;
+  for (const auto& [notice, count] : counts) {
+    text += (text.empty() ? "" : "; ") + std::to_string(count) + " matrices " + notice;
+  }
+  if (text.empty()) return text;
+  return "the model was prepared for " + model.prepared->info.isa + ": " + text +
+         "; preparing it for this machine saves that";
 }
 
 int64_t float_bytes(const std::vector<float>& values) {
@@ -165,26 +134,6 @@ int64_t float_bytes(const std::vector<float>& values) {
 }
 
 }  // namespace
-
-const char* projection_name(Projection projection) {
-  switch (projection) {
-    case Projection::q:
-      return "self_attn.q_proj";
-    case Projection::k:
-      return "self_attn.k_proj";
-    case Projection::v:
-      return "self_attn.v_proj";
-    case Projection::o:
-      return "self_attn.o_proj";
-    case Projection::gate:
-      return "mlp.gate_proj";
-    case Projection::up:
-      return "mlp.up_proj";
-    case Projection::down:
-      return "mlp.down_proj";
-  }
-  return "";
-}
 
 int64_t Model::weight_bytes() const {
   int64_t bytes = head.bytes() + float_bytes(final_norm);
@@ -197,13 +146,52 @@ int64_t Model::weight_bytes() const {
   return bytes;
 }
 
-Result<Model> load_model(Context::Impl& context, const std::string& directory) {
+Result<DenseTable> load_table(Context::Impl& context, const ModelConfig& config,
+                              const io::TensorStore& store, const std::string& name, bool check) {
+  const Shape shape = {config.vocab_size, config.hidden_size};
+  RSR_ASSIGN_OR_RETURN(const Tensor tensor, require_shape(store, name, shape));
+  RSR_ASSIGN_OR_RETURN(DenseTable table, make_dense(tensor));
+  if (!check) return table;
+  std::atomic<bool> bad = false;
+  context.pool.parallel_for(table.view.rows, [&](base::Range rows) {
+    if (first_row_not_finite(table.view, rows) >= 0) bad = true;
+  });
+  if (bad) {
+    const int64_t row = first_row_not_finite(table.view, {0, table.view.rows});
+    return error(ErrorCode::corrupt_data, name, ": row ", row, " holds a NaN or an infinity");
+  }
+  return table;
+}
+
+const char* head_name(const io::TensorStore& store) {
+  const bool other = store.find(kHead) == nullptr && store.find(kOtherHead) != nullptr;
+  return other ? kOtherHead : kHead;
+}
+
+Status check_no_unexpected(const ModelConfig& config, const io::TensorStore& store, bool prepared) {
+  const auto expected = expected_names(config, prepared);
+  for (const auto& [name, tensor] : store.tensors()) {
+    // A tensor that the graph does not use could be a bias or a norm that it should: refused. Two
+    // are known to be harmless: the rotary frequencies of old exports, and the copy of a tied head.
+    if (expected.contains(name) || name.ends_with(".rotary_emb.inv_freq")) continue;
+    if (prepared && name.starts_with(kExtraPrefix)) continue;
+    return error(ErrorCode::unsupported, "tensor ", name, " (", tensor.describe(),
+                 ") has no place in a \"", config.model_type, "\" model of ", config.num_layers,
+                 " layers");
+  }
+  return {};
+}
+
+Result<Model> load_model(Context::Impl& context, const std::string& directory, FileCheck check) {
   RSR_ASSIGN_OR_RETURN(ModelConfig config, read_config(directory));
-  RSR_ASSIGN_OR_RETURN(io::TensorStore store, io::TensorStore::open(directory));
-  Model model{.config = std::move(config), .store = std::move(store)};
+  RSR_ASSIGN_OR_RETURN(OpenedStore opened, open_store(context, directory, check));
+  Model model{.config = std::move(config),
+              .store = std::move(opened.store),
+              .prepared = std::move(opened.prepared)};
   if (Status status = load_all(context, &model); !status.ok()) {
     return status.with_context(directory);
   }
+  model.notice = repacked_notice(model);
   return model;
 }
 

@@ -1,8 +1,8 @@
 // A model's weights, checked against its config and prepared for multiplication.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,18 +11,11 @@
 #include "model/config.h"
 #include "model/dense_table.h"
 #include "model/linear_layer.h"
+#include "model/prepared.h"
+#include "model/tensor_names.h"
 #include "rsr/status.h"
 
 namespace rsr::model {
-
-/// The linears of a layer, in the order in which a token meets them.
-enum class Projection { q, k, v, o, gate, up, down };
-inline constexpr std::array kProjections = {Projection::q,   Projection::k,    Projection::v,
-                                            Projection::o,   Projection::gate, Projection::up,
-                                            Projection::down};
-
-/// Its name within a layer's tensors: "self_attn.q_proj".
-const char* projection_name(Projection projection);
 
 struct LayerWeights {
   std::vector<float> input_norm;      // [hidden]
@@ -45,14 +38,30 @@ struct Model {
   std::vector<LayerWeights> layers = {};
   std::vector<double> rope_frequencies = {};  // [head_dim / 2]
   io::TensorStore store;
+  std::optional<PreparedFile> prepared = {};  // the file, when the directory is a prepared one
+  std::string notice = {};                    // what had to be repacked, for people
 
   /// Bytes that one token reads besides its keys and values: all layers, norms and the head.
   int64_t weight_bytes() const;
 };
 
-/// Loads a model directory. Errors name the tensor: one that is missing or that nothing here
-/// understands, a wrong shape or type, an invalid code, a number that is not finite. The layers are
-/// prepared on all threads of the context.
-Result<Model> load_model(Context::Impl& context, const std::string& directory);
+/// Loads a model directory, prepared or not. A prepared one is mapped and read in place, looked at
+/// as `check` says; the weights of any other are packed. Errors name the tensor: one that is
+/// missing or that nothing here understands, a wrong shape or type, an invalid code, a number that
+/// is not finite. The layers are prepared on all threads of the context.
+Result<Model> load_model(Context::Impl& context, const std::string& directory,
+                         FileCheck check = FileCheck::quick);
+
+/// The embedding or the head, [vocab, hidden]: always dense. `check`: every number is finite.
+Result<DenseTable> load_table(Context::Impl& context, const ModelConfig& config,
+                              const io::TensorStore& store, const std::string& name,
+                              bool check = true);
+
+/// Which of its names the head has.
+const char* head_name(const io::TensorStore& store);
+
+/// The error of the first tensor that the graph of the config has no place for. Extra tensors of a
+/// prepared file are passed over.
+Status check_no_unexpected(const ModelConfig& config, const io::TensorStore& store, bool prepared);
 
 }  // namespace rsr::model

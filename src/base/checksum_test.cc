@@ -1,0 +1,49 @@
+#include "base/checksum.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace rsr::base {
+namespace {
+
+std::vector<uint8_t> counted(size_t size) {
+  std::vector<uint8_t> bytes(size);
+  for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<uint8_t>(i * 7 + 3);
+  return bytes;
+}
+
+// Other tools compute it as well (docs/prepared_models.md): the values are fixed for ever.
+TEST(Checksum, KnownValues) {
+  EXPECT_EQ(checksum({}), 0xDAAA9AD1260B3FFFu);
+  EXPECT_EQ(checksum(counted(1)), 0x564341A7B1958E08u);
+  EXPECT_EQ(checksum(counted(100)), 0xB3B2F472EE3FB528u);
+}
+
+TEST(Checksum, EveryBitAndTheLengthCount) {
+  for (const size_t size : {1, 8, 31, 32, 33, 100}) {
+    const std::vector<uint8_t> bytes = counted(size);
+    const uint64_t right = checksum(bytes);
+    for (size_t bit = 0; bit < 8 * size; ++bit) {
+      std::vector<uint8_t> changed = bytes;
+      changed[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
+      EXPECT_NE(checksum(changed), right);
+    }
+    std::vector<uint8_t> longer = bytes;
+    longer.push_back(0);
+    EXPECT_NE(checksum(longer), right);
+  }
+}
+
+TEST(Checksum, TheHoleIsZeroWhateverStandsThere) {
+  for (const size_t hole : {0, 8, 24, 32, 88}) {
+    std::vector<uint8_t> zeroed = counted(96);
+    std::fill_n(zeroed.begin() + static_cast<int64_t>(hole), 8, uint8_t{0});
+    EXPECT_EQ(checksum(counted(96), hole), checksum(zeroed));
+    EXPECT_NE(checksum(counted(96), hole), checksum(counted(96)));
+  }
+}
+
+}  // namespace
+}  // namespace rsr::base
