@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/cpu.h"
 #include "cli/commands.h"
+#include "cli/model_dir.h"
 #include "cli/output.h"
 #include "model/kv_cache.h"
 #include "model/weights.h"
@@ -20,7 +21,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct InspectOptions {
-  std::string directory;
+  std::string model;  ///< a directory or an id of the hub
   ContextOptions context;
   bool json = false;
 };
@@ -196,7 +197,9 @@ std::string totals_text(const Json& sums) {
 int inspect(const InspectOptions& options) {
   const Result<Context> context = Context::create(options.context);
   if (!context.ok()) return fail(context.status());
-  const Result<model::Model> model = model::load_model(context->impl(), options.directory);
+  const Result<std::string> directory = model_directory(options.model);
+  if (!directory.ok()) return fail_unless_interrupted(directory.status());
+  const Result<model::Model> model = model::load_model(context->impl(), *directory);
   if (!model.ok()) return fail(model.status());
   std::vector<Row> rows;
   rows.reserve(model::kProjections.size());
@@ -226,9 +229,7 @@ void add_inspect(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("inspect", "Show a model's matrices and the kernels that run them");
   command->footer("bits/weight counts packed weights, index and scales as they lie in memory.");
-  command->add_option("model", options->directory, "Model directory (config.json, safetensors)")
-      ->required()
-      ->type_name("DIR");
+  add_model(*command, &options->model);
   add_threads(*command, &options->context.threads);
   command->add_flag("--json", options->json, "One JSON object");
   command->callback([options, &action] { action = [options] { return inspect(*options); }; });

@@ -37,6 +37,10 @@ void catch_every_interrupt() {
   catch_with(SIGALRM, remember_and_ring, 0);
 }
 
+void release_interrupt() {
+  catch_with(SIGINT, SIG_DFL, 0);
+}
+
 bool interrupted() {
   return seen != 0;
 }

@@ -33,6 +33,7 @@ constexpr const char* kExamples =
     "only:\"\n"
     "  rsr run models/demo -p - --json < prompt.txt\n"
     "  rsr chat models/demo\n"
+    "  rsr fetch microsoft/bitnet-b1.58-2B-4T\n"
     "  rsr inspect models/demo\n"
     "  rsr selftest\n"
     "  rsr bench matvec --rows 4096 --cols 14336 --bits ternary\n"
@@ -64,6 +65,7 @@ int parse_and_act(int argc, char** argv) {
   Action action;
   add_run(app, action);
   add_chat(app, action);
+  add_fetch(app, action);
   add_inspect(app, action);
   add_bench(app, action);
   add_selftest(app, action);
@@ -81,7 +83,7 @@ int parse_and_act(int argc, char** argv) {
     std::fprintf(stderr, "error: %s\nSee rsr --help.\n", wrong.what());
     return kWrongUsage;
   }
-  if (!app.got_subcommand("selftest")) print_warnings();
+  if (!app.got_subcommand("selftest") && !app.got_subcommand("fetch")) print_warnings();
   return action();
 }
 
