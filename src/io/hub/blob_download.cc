@@ -97,7 +97,7 @@ Status BlobDownload::begin(const HttpReply& head) {
   }
   const std::string etag = head.header("etag");
   etag_ = etag.starts_with("W/") ? "" : etag;  // a weak one does not vouch for bytes
-  return file_.size < 0 ? Status() : partial_.check_room(file_.size - partial_.size());
+  return {};
 }
 
 Status BlobDownload::take(const HttpReply& head, std::string_view piece) {
@@ -207,7 +207,7 @@ Status download_blob(HubClient* client, const HubCache& cache, const std::string
           }));
   if (!lock.held()) return meter->cancelled_status();
   if (is_there()) return {};  // thanks to the other process
-  RSR_ASSIGN_OR_RETURN(PartialFile partial, PartialFile::open(destination + ".incomplete"));
+  RSR_ASSIGN_OR_RETURN(PartialFile partial, PartialFile::open(cache.partial_path(file.blob)));
   return BlobDownload(client, file, client->file_url(commit, file.path), std::move(partial))
       .run(destination);
 }

@@ -49,6 +49,13 @@ std::string missing_weights(const std::string& directory) {
   return "";
 }
 
+/// 0 where there is no such file.
+int64_t size_of(const std::string& path) {
+  std::error_code failed;
+  const uintmax_t size = std::filesystem::file_size(path, failed);
+  return failed ? 0 : static_cast<int64_t>(size);
+}
+
 /// symlink() under another name and rename(): what stood there (a link to a lost blob) is replaced
 /// at once, and two processes may do this together.
 Status replace_link(const std::string& target, const std::string& path) {
@@ -95,6 +102,19 @@ Status HubCache::make_folders(const std::string& commit) const {
   RSR_RETURN_IF_ERROR(make_folder(folder_ + "/blobs"));
   RSR_RETURN_IF_ERROR(make_folder(snapshot(commit)));
   return make_folder(locks_);
+}
+
+Status HubCache::check_room(std::span<const RepoFile> files) const {
+  int64_t missing = 0;
+  for (const RepoFile& file : files) {
+    const int64_t here = std::max(size_of(blob_path(file.blob)), size_of(partial_path(file.blob)));
+    missing += std::max<int64_t>(file.size - here, 0);
+  }
+  std::error_code failed;
+  const std::filesystem::space_info disk = std::filesystem::space(folder_, failed);
+  if (failed || disk.available >= static_cast<uint64_t>(missing)) return {};
+  return base::error(ErrorCode::io_error, folder_, ": ", missing, " bytes are to come, and the ",
+                     "disk has room for ", disk.available);
 }
 
 Status HubCache::link(const std::string& commit, const RepoFile& file) const {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "io/hub/listing.h"
@@ -42,9 +43,14 @@ class HubCache {
   /// Makes the folders for downloads of this commit.
   Status make_folders(const std::string& commit) const;
   std::string blob_path(const std::string& blob) const { return folder_ + "/blobs/" + blob; }
+  std::string partial_path(const std::string& blob) const {
+    return blob_path(blob) + ".incomplete";
+  }
   std::string lock_path(const std::string& blob) const { return locks_ + "/" + blob + ".lock"; }
   std::string snapshot(const std::string& commit) const { return folder_ + "/snapshots/" + commit; }
 
+  /// An error when the disk has not the room for what is still to come of these files.
+  Status check_room(std::span<const RepoFile> files) const;
   /// Lets the file's name in the snapshot lead to its blob.
   Status link(const std::string& commit, const RepoFile& file) const;
   /// Remembers that the commit has no file of that (plain) name.

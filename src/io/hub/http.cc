@@ -36,10 +36,13 @@ bool add_header(HeaderList* list, const std::string& line) {
   return true;
 }
 
+bool is_about_the_file(const std::string& header) {
+  return header.starts_with("x-linked-") || header.starts_with("x-error-");
+}
+
 void begin_response(HttpReply* reply) {
-  std::erase_if(reply->headers, [](const auto& header) {
-    return !header.first.starts_with("x-linked-") && !header.first.starts_with("x-error-");
-  });
+  std::erase_if(reply->headers,
+                [](const auto& header) { return !is_about_the_file(header.first); });
 }
 
 size_t on_header(char* data, size_t size, size_t count, void* user) {
@@ -55,7 +58,12 @@ size_t on_header(char* data, size_t size, size_t count, void* user) {
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     std::string_view value = line.substr(colon + 1);
     while (value.starts_with(' ') || value.starts_with('\t')) value.remove_prefix(1);
-    reply->headers.insert_or_assign(std::move(name), std::string(value));
+    // What the hub itself said of the file is not for the storage behind it to change.
+    if (is_about_the_file(name)) {
+      reply->headers.emplace(std::move(name), value);
+    } else {
+      reply->headers.insert_or_assign(std::move(name), std::string(value));
+    }
   }
   return size * count;
 }

@@ -71,6 +71,9 @@ Status HubClient::explain(const HttpReply& reply, const std::string& url) const 
     return error(ErrorCode::not_found, "there is no revision \"", id_.revision, "\" of the model",
                  at);
   }
+  if (code == "EntryNotFound") {
+    return error(ErrorCode::not_found, "the model has no such file", at);
+  }
   if (code == "GatedRepo") {
     return error(ErrorCode::io_error, "the model is gated: ask for access at ", options_.endpoint,
                  "/", id_.name, ", and set HF_TOKEN to a token of that account", at);

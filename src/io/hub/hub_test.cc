@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "io/hub/cache.h"
@@ -89,6 +90,8 @@ TEST(Listing, RefusesWhatCannotBeTrusted) {
                       {"a: ", "../x", "no checksum"}));
   EXPECT_TRUE(has_all(message(listing_of(R"({"rfilename": "a", "lfs": {"sha256": "1"}})")),
                       {"no checksum"}));
+  EXPECT_TRUE(has_all(message(listing_of(R"({"rfilename": "a", "size": 9000000000000000000})")),
+                      {"a: ", "9000000000000000000"}));
   EXPECT_TRUE(has_all(message(listing_of(R"({"rfilename": "a"}, {"rfilename": "a"})")),
                       {"a is listed twice"}));
 }
@@ -146,6 +149,18 @@ TEST(HubCache, NeedsEveryShardOfTheIndex) {
   EXPECT_TRUE(cache.look(kCommit).usable());
   put("model.safetensors.index.json", R"({"weight_map": {"a": "../1.safetensors"}})");
   EXPECT_EQ(cache.look(kCommit).missing, "model.safetensors.index.json");
+}
+
+TEST(HubCache, NeedsRoomForWhatIsToCome) {
+  const TempDir dir;
+  const HubCache cache(dir.path(), *parse_model_id("org/name"));
+  ASSERT_TRUE(cache.make_folders(kCommit).ok());
+  constexpr int64_t kTerabyte = int64_t{1} << 40;
+  const std::vector<RepoFile> huge(1 << 12, {.path = "a", .size = kTerabyte, .blob = kBlob});
+  EXPECT_TRUE(has_all(cache.check_room(huge).message(), {"models--org--name", "has room for"}));
+  std::ofstream(cache.partial_path(kBlob)).close();
+  std::filesystem::resize_file(cache.partial_path(kBlob), kTerabyte);  // takes no room: a hole
+  EXPECT_TRUE(cache.check_room(huge).ok());
 }
 
 TEST(HubCache, RemembersWhereARevisionStood) {

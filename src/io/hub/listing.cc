@@ -10,6 +10,9 @@ namespace {
 using base::error;
 using base::Json;
 
+/// More than any hub takes; sums of them do not overflow.
+constexpr int64_t kMaxFileBytes = int64_t{1} << 40;
+
 /// The large files' own checksum where there is one, for it is what the cache calls them by.
 Status read_checksum(const Json& sibling, RepoFile* file) {
   const Json* lfs = base::json_find(sibling, "lfs");
@@ -33,6 +36,9 @@ Result<RepoFile> read_file_entry(const Json& sibling) {
   }
   RSR_ASSIGN_OR_RETURN(file.size, base::json_int(sibling, "size", -1));
   RSR_RETURN_IF_ERROR(read_checksum(sibling, &file).with_context(file.path));
+  if (file.size > kMaxFileBytes) {
+    return error(ErrorCode::corrupt_data, file.path, ": a size of ", file.size, " bytes");
+  }
   if (file.size < 0) file.size = -1;
   return file;
 }

@@ -2,12 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include <cerrno>
 #include <cstdio>
-
-#include "base/check.h"
 
 namespace rsr::io {
 
@@ -40,15 +37,6 @@ Status PartialFile::finish(const std::string& name) {
   if (::fsync(file_.get()) != 0) return base::system_error(path_);
   if (std::rename(path_.c_str(), name.c_str()) != 0) return base::system_error(name);
   return {};
-}
-
-Status PartialFile::check_room(int64_t bytes) const {
-  struct statvfs disk {};
-  if (::fstatvfs(file_.get(), &disk) != 0) return {};  // then writing will tell
-  const auto room = static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize);
-  if (room >= static_cast<double>(bytes) || disk.f_frsize == 0) return {};
-  return base::error(ErrorCode::io_error, path_, ": ", bytes, " bytes are to come, and the disk ",
-                     "has room for ", static_cast<int64_t>(room));
 }
 
 }  // namespace rsr::io

@@ -23,8 +23,6 @@ class PartialFile {
   Status clear();
   /// Brings the content to the disk and gives the file its name.
   Status finish(const std::string& name);
-  /// An error that tells the numbers when the disk has not this much room left.
-  Status check_room(int64_t bytes) const;
 
  private:
   PartialFile(std::string path, base::FileDescriptor file, int64_t size)

@@ -85,6 +85,7 @@ Status SnapshotDownload::choose_shards() {
 }
 
 Status SnapshotDownload::fetch_planned() {
+  RSR_RETURN_IF_ERROR(cache_.check_room(planned_));
   for (const RepoFile& file : planned_) {
     RSR_RETURN_IF_ERROR(download_blob(&client_, cache_, listing_.commit, file));
     RSR_RETURN_IF_ERROR(cache_.link(listing_.commit, file));

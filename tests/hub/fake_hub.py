@@ -111,6 +111,7 @@ class FakeHub:
         self.revisions = ["main"]
         self.extra_siblings = []
         self.with_checksums = True
+        self.sizes = {}  # what the listing says where that is not true
         self.faults = {}
         self.requests = []
         self.servers = [self._server(storage=False), self._server(storage=True)]
@@ -138,10 +139,11 @@ class FakeHub:
         siblings = []
         for name, data in self.files.items():
             sibling = {"rfilename": name}
+            size = self.sizes.get(name, len(data))
             if self.with_checksums:
-                sibling |= {"size": len(data), "blobId": git_hash(data)}
+                sibling |= {"size": size, "blobId": git_hash(data)}
                 if is_large(name):
-                    sibling["lfs"] = {"sha256": checksum(name, data), "size": len(data), "pointerSize": 130}
+                    sibling["lfs"] = {"sha256": checksum(name, data), "size": size, "pointerSize": 130}
             siblings.append(sibling)
         siblings += [{"rfilename": name} for name in self.extra_siblings]
         return {"id": self.name, "sha": COMMIT, "siblings": siblings}
