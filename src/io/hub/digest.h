@@ -1,9 +1,9 @@
 // The checksums of the hub's files.
 #pragma once
 
-#include <functional>
 #include <string>
 
+#include "io/hub/keep_going.h"
 #include "rsr/status.h"
 
 namespace rsr::io {
@@ -12,9 +12,6 @@ enum class DigestKind {
   sha256,  ///< of the content
   git      ///< SHA-1 of "blob SIZE", a zero byte and the content: what git calls the file by
 };
-
-/// Asked now and then during long work; false cancels.
-using KeepGoing = std::function<bool()>;
 
 /// The digest of a file in hexadecimal, empty when it was cancelled.
 Result<std::string> file_digest(const std::string& path, DigestKind kind,

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/file_descriptor.h"
-#include "io/hub/digest.h"
+#include "io/hub/keep_going.h"
 #include "rsr/status.h"
 
 namespace rsr::io {

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "io/hub/digest.h"
+#include "io/hub/keep_going.h"
 #include "rsr/status.h"
 
 namespace rsr::io {

@@ -141,8 +141,8 @@ Result<std::string> resolve_id(const ModelId& id, const HubOptions& options,
   if (downloaded.ok() || !found.usable() || options.update || meter.cancelled()) return downloaded;
   // Better a model whose repository may have another small file than none.
   if (options.notice) {
-    options.notice("the cache has no " + found.unknown + ", and the server could not be asked " +
-                   "whether the model has one: " + downloaded.status().message());
+    options.notice("the cache has no " + found.unknown + ", and whether the model has one could " +
+                   "not be found out: " + downloaded.status().message());
   }
   return found.directory;
 }
