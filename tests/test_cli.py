@@ -66,7 +66,7 @@ def test_version():
     assert done.stderr == b""
 
 
-@pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["chat", "--help"], ["inspect", "--help"]])
+@pytest.mark.parametrize("args", [["--help"], ["run", "--help"], ["chat", "--help"], ["inspect", "--help"], ["fetch", "--help"]])
 def test_help(args):
     done = rsr(*args)
     assert done.returncode == 0
@@ -74,7 +74,7 @@ def test_help(args):
     assert done.stderr == b""
 
 
-@pytest.mark.parametrize("args", [[], ["sing"], ["run"], ["run", "x"], ["inspect"], ["run", "x", "-p", "y", "--loud"], ["chat"]])
+@pytest.mark.parametrize("args", [[], ["sing"], ["run"], ["run", "x"], ["inspect"], ["fetch"], ["run", "x", "-p", "y", "--loud"], ["chat"]])
 def test_wrong_usage(args):
     done = rsr(*args)
     assert done.returncode == 2
@@ -243,9 +243,11 @@ def assert_fails(done, *parts):
         assert part in message
 
 
-def test_missing_directory():
-    assert_fails(rsr("run", "no/such/model", "-p", "x"), "no/such/model/config.json")
-    assert_fails(rsr("inspect", "no/such/model"), "no/such/model/config.json")
+def test_missing_directory(tmp_path):
+    for source in ("no/such/model", tmp_path / "none"):
+        assert_fails(rsr("run", source, "-p", "x"), str(source), "no such directory", "org/name")
+        assert_fails(rsr("inspect", source), str(source), "no such directory", "org/name")
+    assert_fails(rsr("inspect", tmp_path), f"{tmp_path}/config.json")
 
 
 def test_missing_weights(copied):

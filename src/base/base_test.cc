@@ -148,6 +148,14 @@ TEST(File, ReadAndMap) {
   EXPECT_EQ(MappedFile::open(empty.path())->bytes().size(), 0u);
 }
 
+TEST(File, ReplacedAsAWholeOrNotAtAll) {
+  const TemporaryFile file("old and long");
+  ASSERT_TRUE(replace_file(file.path(), "new").ok());
+  EXPECT_EQ(*read_file(file.path(), 100), "new");
+  EXPECT_EQ(replace_file("/no/such/folder/file", "x").code(), ErrorCode::not_found);
+  EXPECT_EQ(replace_file("/dev/null/file", "x").code(), ErrorCode::io_error);
+}
+
 TEST(JsonReader, RefusesWhatIsNotPlainJson) {
   EXPECT_TRUE(parse_json(R"({"a": [1, 2, {"b": null}]})", "x").ok());
   EXPECT_EQ(parse_json(R"({"a": 1, "b": {"a": 2}, "a": 3})", "x").status().message(),

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -15,11 +17,6 @@
 namespace rsr::base {
 namespace {
 
-Status system_error(const std::string& path) {
-  const ErrorCode code = errno == ENOENT ? ErrorCode::not_found : ErrorCode::io_error;
-  return error(code, path, ": ", std::strerror(errno));
-}
-
 /// The size of the regular file behind `fd`.
 Result<size_t> regular_size(int fd, const std::string& path) {
   struct stat info {};
@@ -28,7 +25,23 @@ Result<size_t> regular_size(int fd, const std::string& path) {
   return static_cast<size_t>(info.st_size);
 }
 
+/// The whole text, or false with errno.
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    text.remove_prefix(static_cast<size_t>(n));
+  }
+  return true;
+}
+
 }  // namespace
+
+Status system_error(const std::string& path) {
+  const ErrorCode code = errno == ENOENT ? ErrorCode::not_found : ErrorCode::io_error;
+  return error(code, path, ": ", std::strerror(errno));
+}
 
 Result<MappedFile> MappedFile::open(const std::string& path) {
   const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -85,6 +98,22 @@ Result<std::string> read_file(const std::string& path, size_t limit) {
     done += static_cast<size_t>(n);
   }
   return content;
+}
+
+Status replace_file(const std::string& path, std::string_view text) {
+  static std::atomic<unsigned> count = 0;
+  const std::string temporary =
+      path + "." + std::to_string(::getpid()) + "." + std::to_string(count++) + ".tmp";
+  {
+    // With 0666 the user's umask decides who may read, as for every other file.
+    const FileDescriptor fd(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (fd.get() < 0) return system_error(temporary);
+    if (write_all(fd.get(), text) && std::rename(temporary.c_str(), path.c_str()) == 0) return {};
+  }
+  Status failed = system_error(path);
+  ::unlink(temporary.c_str());
+  return failed;
 }
 
 bool file_exists(const std::string& path) {

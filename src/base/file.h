@@ -1,9 +1,10 @@
-// Files: read-only mappings, and whole small files.
+// Files: read-only mappings, and whole small files, read and replaced.
 #pragma once
 
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "rsr/status.h"
 
@@ -35,6 +36,10 @@ void release_pages(std::span<const std::byte> part);
 
 /// The content of a regular file of at most `limit` bytes.
 Result<std::string> read_file(const std::string& path, size_t limit);
+
+/// Writes a small file in a folder that exists. The text goes to a temporary name beside it first,
+/// so that a reader finds the old file or the new one and never half of one.
+Status replace_file(const std::string& path, std::string_view text);
 
 bool file_exists(const std::string& path);
 

@@ -19,11 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Status system_error(const std::string& path) {
-  const ErrorCode code = errno == ENOENT ? ErrorCode::not_found : ErrorCode::io_error;
-  return error(code, path, ": ", std::strerror(errno));
-}
-
 /// "a/b/" as "a/b": the partial directory is to lie beside the target.
 std::string without_slashes(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();

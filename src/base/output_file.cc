@@ -9,16 +9,9 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/file_descriptor.h"
 
 namespace rsr::base {
-namespace {
-
-Status system_error(const std::string& path) {
-  return error(ErrorCode::io_error, path, ": ", std::strerror(errno));
-}
-
-}  // namespace
-
 Result<OutputFile> OutputFile::create(const std::string& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0) return system_error(path);

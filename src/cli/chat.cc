@@ -9,6 +9,7 @@
 #include "cli/generate_flags.h"
 #include "cli/interrupt.h"
 #include "cli/line_reader.h"
+#include "cli/model_dir.h"
 #include "cli/output.h"
 #include "engine/engine_impl.h"
 
@@ -126,7 +127,7 @@ Status check_template(const Engine& engine) {
 
 int chat(const GenerateFlags& flags) {
   const Result<Engine> engine = open_engine(flags);
-  if (!engine.ok()) return fail(engine.status());
+  if (!engine.ok()) return fail_unless_interrupted(engine.status());
   const Status known = check_template(*engine);
   if (!known.ok()) return fail(with_advice(known));
   Chat conversation(flags, engine->session());

@@ -20,6 +20,7 @@ using Action = std::function<int()>;
 
 void add_run(CLI::App& app, Action& action);
 void add_chat(CLI::App& app, Action& action);
+void add_fetch(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_prep(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "cli/commands.h"
+#include "cli/model_dir.h"
 
 namespace rsr::cli {
 namespace {
@@ -127,9 +128,7 @@ void add_end(CLI::App& command, GenerateOptions* generate) {
 }  // namespace
 
 ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
-  command.add_option("model", flags->directory, "Model directory, prepared or not")
-      ->required()
-      ->type_name("DIR");
+  add_model(command, &flags->model);
   ChatOptions options = {};
   options.system =
       command.add_option("--system", flags->system, "System message in front")->type_name("TEXT");
@@ -160,9 +159,11 @@ ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
 }
 
 Result<Engine> open_engine(const GenerateFlags& flags) {
+  const Result<std::string> directory = model_directory(flags.model);
+  if (!directory.ok()) return directory.status();
   const bool terminal = isatty(STDERR_FILENO) == 1;
-  if (terminal) std::fprintf(stderr, "loading %s ...", flags.directory.c_str());
-  Result<Engine> engine = Engine::open(flags.directory, flags.engine);
+  if (terminal) std::fprintf(stderr, "loading %s ...", flags.model.c_str());
+  Result<Engine> engine = Engine::open(*directory, flags.engine);
   if (terminal) std::fprintf(stderr, "\r\033[K");
   if (engine.ok()) print_notice(engine->notice());
   const Status status = engine.status();

@@ -9,7 +9,7 @@
 namespace rsr::cli {
 
 struct GenerateFlags {
-  std::string directory;
+  std::string model;  ///< a directory or an id of the hub
   std::string system;
   EngineOptions engine;
   GenerateOptions generate;
@@ -22,10 +22,11 @@ struct ChatOptions {
   CLI::Option* chat_template;
 };
 
-/// Adds the model directory and all flags. `flags` must live as long as the parser.
+/// Adds the model and all flags. `flags` must live as long as the parser.
 ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags);
 
-/// Loads the model; on a terminal, says so for as long as it takes. Errors name the flag.
+/// Loads the model, which is downloaded where it must be; on a terminal, says so for as long as it
+/// takes. Errors name the flag, and are for fail_unless_interrupted().
 Result<Engine> open_engine(const GenerateFlags& flags);
 
 /// The error with the flag that helps, where one does.

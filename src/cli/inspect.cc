@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/cpu.h"
 #include "cli/commands.h"
+#include "cli/model_dir.h"
 #include "cli/output.h"
 #include "model/kv_cache.h"
 #include "model/weights.h"
@@ -20,7 +21,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct InspectOptions {
-  std::string directory;
+  std::string model;  ///< a directory or an id of the hub
   ContextOptions context;
   bool verify = false;
   bool json = false;
@@ -215,8 +216,10 @@ std::string totals_text(const Json& sums) {
 int inspect(const InspectOptions& options) {
   const Result<Context> context = Context::create(options.context);
   if (!context.ok()) return fail(context.status());
+  const Result<std::string> directory = model_directory(options.model);
+  if (!directory.ok()) return fail_unless_interrupted(directory.status());
   const Result<model::Model> model =
-      model::load_model(context->impl(), options.directory,
+      model::load_model(context->impl(), *directory,
                         options.verify ? model::FileCheck::contents : model::FileCheck::quick);
   if (!model.ok()) return fail(model.status());
   print_notice(model->notice);
@@ -250,9 +253,7 @@ void add_inspect(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("inspect", "Show a model's matrices and the kernels that run them");
   command->footer("bits/weight counts packed weights, index and scales as they lie in memory.");
-  command->add_option("model", options->directory, "Model directory, prepared or not")
-      ->required()
-      ->type_name("DIR");
+  add_model(*command, &options->model);
   add_threads(*command, &options->context.threads);
   add_verify(*command, &options->verify);
   command->add_flag("--json", options->json, "One JSON object");

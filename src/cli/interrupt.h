@@ -9,6 +9,9 @@ void catch_interrupt();
 /// From now on every SIGINT is remembered, and ends a wait for input.
 void catch_every_interrupt();
 
+/// SIGINT does again what it did before catch_interrupt().
+void release_interrupt();
+
 /// Whether SIGINT has come since the latest of catch_interrupt() and forget_interrupt().
 bool interrupted();
 

@@ -46,6 +46,7 @@ constexpr const char* kExamples =
     "only:\"\n"
     "  rsr run models/demo -p - --json < prompt.txt\n"
     "  rsr chat models/demo\n"
+    "  rsr fetch microsoft/bitnet-b1.58-2B-4T\n"
     "  rsr inspect models/demo\n"
     "  rsr prep models/demo -o demo.rsr\n"
     "  rsr selftest\n"
@@ -78,6 +79,7 @@ int parse_and_act(int argc, char** argv) {
   Action action;
   add_run(app, action);
   add_chat(app, action);
+  add_fetch(app, action);
   add_inspect(app, action);
   add_prep(app, action);
   add_bench(app, action);
@@ -96,7 +98,7 @@ int parse_and_act(int argc, char** argv) {
     std::fprintf(stderr, "error: %s\nSee rsr --help.\n", wrong.what());
     return kWrongUsage;
   }
-  if (!app.got_subcommand("selftest")) print_warnings();
+  if (!app.got_subcommand("selftest") && !app.got_subcommand("fetch")) print_warnings();
   return action();
 }
 

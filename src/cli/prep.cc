@@ -11,6 +11,7 @@
 #include "base/cpu.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/model_dir.h"
 #include "cli/output.h"
 #include "rsr/engine.h"
 
@@ -81,13 +82,15 @@ std::string to_text(const PrepOptions& options, const PreparedModel& made) {
 int prep(PrepOptions options) {
   // A limit on the size of files is then an error like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
+  const Result<std::string> source = model_directory(options.source);
+  if (!source.ok()) return fail_unless_interrupted(source.status());
   catch_interrupt();
   Bar bar;
   options.prepare.on_progress = [&bar](int64_t done, int64_t total) {
     bar.show(done, total);
     return !interrupted();
   };
-  const Result<PreparedModel> made = prepare_model(options.source, options.target, options.prepare);
+  const Result<PreparedModel> made = prepare_model(*source, options.target, options.prepare);
   bar.clear();
   if (made.status().code() == ErrorCode::cancelled) {
     std::fprintf(stderr, "interrupted: %s was not made\n", options.target.c_str());
@@ -115,7 +118,8 @@ void add_prep(CLI::App& app, Action& action) {
   const auto options = std::make_shared<PrepOptions>();
   CLI::App* command = app.add_subcommand("prep", "Make a prepared model, which loads at once");
   command->footer(kHelp);
-  command->add_option("source", options->source, "Model directory (config.json, safetensors)")
+  command
+      ->add_option("source", options->source, "Model directory, or an id of the Hugging Face hub")
       ->required()
       ->type_name("SRC");
   command->add_option("-o,--output", options->target, "Directory to make")

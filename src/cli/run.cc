@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/generate_flags.h"
 #include "cli/interrupt.h"
+#include "cli/model_dir.h"
 #include "cli/output.h"
 #include "rsr/engine.h"
 
@@ -101,7 +102,7 @@ int run(const RunOptions& options) {
   const Result<std::string> prompt = read_prompt(options);
   if (!prompt.ok()) return fail(prompt.status());
   const Result<Engine> engine = open_engine(options.shared);
-  if (!engine.ok()) return fail(engine.status());
+  if (!engine.ok()) return fail_unless_interrupted(engine.status());
   Session session = engine->session();
   const Status system = session.set_system(options.shared.system);
   if (!system.ok()) return fail(with_advice(system).with_context("--system"));

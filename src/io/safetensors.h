@@ -61,6 +61,10 @@ Result<std::map<std::string, Tensor, std::less<>>> parse_safetensors_header(
     std::string_view header, std::span<const std::byte> data,
     std::map<std::string, std::string, std::less<>>* metadata);
 
+/// Tensor name -> file name of its shard, as a model.safetensors.index.json has it. The names are
+/// plain: none leads out of the index's folder.
+Result<std::map<std::string, std::string>> read_weight_map(const std::string& path);
+
 /// The tensors of a model directory: model.safetensors, or the shards that
 /// model.safetensors.index.json names.
 class TensorStore {

@@ -20,7 +20,24 @@ bool is_plain_file_name(std::string_view name) {
   return name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
 }
 
-/// Tensor name -> shard file name.
+/// Every tensor of the shards by name, with the shard that holds it.
+struct ShardTensors {
+  std::map<std::string, std::pair<std::string, const Tensor*>, std::less<>> by_name;
+
+  Status add(const std::string& shard, const SafetensorsFile& file) {
+    for (const auto& [name, tensor] : file.tensors()) {
+      const auto [it, fresh] = by_name.try_emplace(name, shard, &tensor);
+      if (!fresh) {
+        return error(ErrorCode::corrupt_data, "tensor \"", name, "\" is in two shards, ",
+                     it->second.first, " and ", shard);
+      }
+    }
+    return {};
+  }
+};
+
+}  // namespace
+
 Result<std::map<std::string, std::string>> read_weight_map(const std::string& path) {
   RSR_ASSIGN_OR_RETURN(const Json index, base::read_json(path, kMaxIndexBytes));
   const Json* map = base::json_find(index, "weight_map");
@@ -42,24 +59,6 @@ Result<std::map<std::string, std::string>> read_weight_map(const std::string& pa
   }
   return result;
 }
-
-/// Every tensor of the shards by name, with the shard that holds it.
-struct ShardTensors {
-  std::map<std::string, std::pair<std::string, const Tensor*>, std::less<>> by_name;
-
-  Status add(const std::string& shard, const SafetensorsFile& file) {
-    for (const auto& [name, tensor] : file.tensors()) {
-      const auto [it, fresh] = by_name.try_emplace(name, shard, &tensor);
-      if (!fresh) {
-        return error(ErrorCode::corrupt_data, "tensor \"", name, "\" is in two shards, ",
-                     it->second.first, " and ", shard);
-      }
-    }
-    return {};
-  }
-};
-
-}  // namespace
 
 TensorStore TensorStore::of(const std::string& directory, SafetensorsFile file) {
   TensorStore store;
