@@ -48,8 +48,9 @@ Result<std::vector<std::string>> kept_files(const std::string& directory) {
 Status copy_kept(const std::string& from, const std::string& to) {
   RSR_ASSIGN_OR_RETURN(const std::vector<std::string> names, kept_files(from));
   for (const std::string& name : names) {
-    RSR_ASSIGN_OR_RETURN(const std::string content, base::read_file(from + "/" + name, kMostBytes));
-    RSR_RETURN_IF_ERROR(base::write_file(to + "/" + name, content));
+    RSR_ASSIGN_OR_RETURN(const std::string content,
+                         base::read_file((fs::path(from) / name).string(), kMostBytes));
+    RSR_RETURN_IF_ERROR(base::write_file((fs::path(to) / name).string(), content));
   }
   return {};
 }

@@ -15,8 +15,6 @@
 namespace rsr::model {
 namespace {
 
-using base::error;
-
 /// Memory that linears may take which are packed at the same time.
 constexpr int64_t kBatchBytes = int64_t{512} << 20;
 
