@@ -11,6 +11,7 @@
 #include "kernels/gemm/list.h"
 #include "kernels/matvec/list.h"
 #include "kernels/quantize/list.h"
+#include "kernels/scan/list.h"
 #include "kernels/tables/list.h"
 #include "linear/tuning.h"
 #include "matrix/format.h"
@@ -51,6 +52,7 @@ struct KernelSet {
   const kernels::Kernel<kernels::QuantizeI8Function>* quantize = nullptr;
   const kernels::Kernel<kernels::Dense16F32Function>* dense_bf16 = nullptr;
   const kernels::Kernel<kernels::Dense16F32Function>* dense_f16 = nullptr;
+  const kernels::Kernel<kernels::ScanI8Function>* scan = nullptr;
 
   /// The kernel for int8 inputs: a matvec for small batches, a gemm from the tuning's batch on.
   /// Null when the format has none at all (t3): it is then repacked on the way.
