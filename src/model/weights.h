@@ -3,11 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "io/safetensors.h"
 #include "linear/context.h"
+#include "linear/head_scan_form.h"
 #include "model/config.h"
 #include "model/dense_table.h"
 #include "model/linear_layer.h"
@@ -45,8 +47,10 @@ struct Model {
   std::vector<LayerWeights> layers = {};
   std::vector<double> rope_frequencies = {};  // [head_dim / 2]
   io::TensorStore store;
+  /// The head in eight bits, for linear/head_scan.h; empty: not wanted.
+  std::optional<linear::HeadScanForm> head_scan = {};
 
-  /// Bytes that one token reads besides its keys and values: all layers, norms and the head.
+  /// Bytes that one token reads besides its keys and values: all layers, norms and the full head.
   int64_t weight_bytes() const;
 };
 
