@@ -45,8 +45,7 @@ class Search {
   }
 
   std::optional<HeadCandidates> run() {
-    const HeadVector x = make_head_vector({query_.x, static_cast<size_t>(form_.cols)},
-                                          form_.error_ratio, s_.x.data());
+    const HeadVector x = make_head_vector(query_.x, form_, s_.x.data());
     const double most = std::max(form_.largest_norm, 1.0f) * x.magnitude;
     if (!(most < kHeadMostMagnitude)) return std::nullopt;
     scan(x);

@@ -2,8 +2,10 @@
 // half of its bytes: a scan of int8 rows says within which bounds each logit lies, and only rows
 // that can be among the best are multiplied in full. docs/lm_head.md has the figures.
 //
-// The bound. A row w is kept as w = s q + e: a scale, integers of -127 to 127, the error. The
-// vector is x = a X + d: a power of two, integers X of 16 bits (256 high + low), the error. Then
+// The bound. Columns have factors t, powers of two; below, w stands for a row's w_c / t_c and x for
+// the vector's x_c t_c: the same products, none of them rounded. A row is kept as w = s q + e: a
+// scale, integers of -127 to 127, the error. The vector is x = a X + d: a power of two, integers X
+// of 16 bits (256 high + low), the error. Then
 //
 //   w x  =  s a (q X)  +  e (a X)  +  w d
 //

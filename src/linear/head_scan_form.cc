@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "base/float16.h"
@@ -16,67 +18,133 @@ using kernels::kScanLineBytes;
 using kernels::kScanStepCols;
 using kernels::kScanTileRows;
 
-// Below this a scale's reciprocal overflows; such rows are all error.
+// Rows outside are all error: products with their scales might not be ordinary numbers.
 constexpr float kLeastScale = 1e-30f;
+constexpr double kMostValue = 1e30;
 // Above the rounding of sums of kScanMaxCols squares in double.
 constexpr double kSumSlack = 1 + 1e-10;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 /// The least float that is not below a number.
 float round_up(double value) {
   const auto nearest = static_cast<float>(value);
-  return static_cast<double>(nearest) >= value
-             ? nearest
-             : std::nextafter(nearest, std::numeric_limits<float>::infinity());
+  return static_cast<double>(nearest) >= value ? nearest : std::nextafter(nearest, kInfinity);
 }
 
-/// The nearest integer of |value| < 2^22, ties to even; in place of lrint(), which is a call.
-float nearest_integer(float value) {
-  constexpr float kShift = 0x1.8p23f;
-  return (value + kShift) - kShift;
-}
-
+/// What codes miss of a row, over columns modulo 8: sums in one chain would wait for each other.
 struct RowError {
-  double squares = 0;
-  double error_squares = 0;
-  double error_max = 0;
+  static constexpr int kLanes = 8;
+  double squares[kLanes] = {};
+  double error_squares[kLanes] = {};
+  double error_max[kLanes] = {};
 };
 
-/// Writes the codes of a row, `codes` being its first byte, and says what they miss.
-template <float (*widen)(uint16_t)>
-RowError encode_row(const uint16_t* w, int64_t cols, float scale, uint8_t* codes) {
-  const float inverse = scale > 0 ? 1.0f / scale : 0.0f;
-  RowError sums;
-  for (int64_t c = 0; c < cols; ++c) {
-    const float value = widen(w[c]);
-    const float q = nearest_integer(value * inverse);
-    const double error = static_cast<double>(value) - static_cast<double>(scale) * q;
-    sums.squares += static_cast<double>(value) * value;
-    sums.error_squares += error * error;
-    sums.error_max = std::max(sums.error_max, std::fabs(error));
-    codes[c / kScanStepCols * kScanLineBytes + c % kScanStepCols] =
-        static_cast<uint8_t>(static_cast<int>(q) + kernels::kScanZero);
-  }
-  return sums;
+double sum(const double (&lanes)[RowError::kLanes]) {
+  double total = 0;
+  for (const double lane : lanes) total += lane;
+  return total;
 }
 
+/// A row of a table on its way into eight bits.
 template <float (*widen)(uint16_t)>
-void make_row(const Dense& table, int64_t row, HeadScanForm& form) {
-  const uint16_t* w = table.weight + row * table.cols;
-  float most = 0;
-  for (int64_t c = 0; c < table.cols; ++c) most = std::max(most, std::fabs(widen(w[c])));
+class Row {
+ public:
+  Row(const uint16_t* w, const std::vector<double>& inverse_factors)
+      : w_(w),
+        inverse_(inverse_factors.data()),
+        cols_(static_cast<int64_t>(inverse_factors.size())) {}
+
+  /// The value that codes stand for: exact, factors being powers of two.
+  double value(int64_t c) const { return static_cast<double>(widen(w_[c])) * inverse_[c]; }
+
+  double largest() const {
+    double most = 0;
+    for (int64_t c = 0; c < cols_; ++c) most = std::max(most, std::fabs(value(c)));
+    return most;
+  }
+
+  /// Writes the codes, `codes` being the first of them.
+  RowError encode(float scale, uint8_t* codes) const {
+    const double inverse = scale > 0 ? 1.0 / scale : 0.0;
+    RowError error;
+    int64_t c = 0;
+    for (; c + RowError::kLanes <= cols_; c += RowError::kLanes) {
+      uint8_t some[RowError::kLanes];
+      for (int l = 0; l < RowError::kLanes; ++l) {
+        some[l] = encode_one(value(c + l), scale, inverse, l, error);
+      }
+      uint8_t* line = codes + c / kScanStepCols * kScanLineBytes;
+      std::memcpy(line, some, kScanStepCols);
+      std::memcpy(line + kScanLineBytes, some + kScanStepCols, kScanStepCols);
+    }
+    for (; c < cols_; ++c) {
+      codes[c / kScanStepCols * kScanLineBytes + c % kScanStepCols] =
+          encode_one(value(c), scale, inverse, 0, error);
+    }
+    return error;
+  }
+
+ private:
+  static uint8_t encode_one(double value, double scale, double inverse, int lane, RowError& error) {
+    // Adding and taking it rounds to an integer, ties to even; lrint() is a call.
+    constexpr double kShift = 0x1.8p52;
+    const double q = (value * inverse + kShift) - kShift;
+    const double missed = std::fabs(value - scale * q);
+    error.squares[lane] += value * value;
+    error.error_squares[lane] += missed * missed;
+    error.error_max[lane] = std::max(error.error_max[lane], missed);
+    return static_cast<uint8_t>(static_cast<int>(q) + kernels::kScanZero);
+  }
+
+  const uint16_t* w_;
+  const double* inverse_;
+  int64_t cols_;
+};
+
+template <float (*widen)(uint16_t)>
+void make_row(const Dense& table, int64_t row, const std::vector<double>& inverse_factors,
+              HeadScanForm& form) {
+  const Row<widen> source(table.weight + row * table.cols, inverse_factors);
   // Rounded up, so that no integer passes 127.
-  float scale = round_up(static_cast<double>(most) / 127);
+  const double most = source.largest();
+  float scale = most < kMostValue ? round_up(most / 127) : 0.0f;
   if (scale < kLeastScale) scale = 0;
   uint8_t* tile = form.lines.data() + row / kScanTileRows * form.steps() * kScanLineBytes;
-  const RowError sums =
-      encode_row<widen>(w, table.cols, scale, tile + row % kScanTileRows * kScanStepCols);
+  const RowError error = source.encode(scale, tile + row % kScanTileRows * kScanStepCols);
   const int64_t padded = form.padded_rows();
   float* values = form.row_values.data() + row;
   values[HeadScanForm::scale * padded] = scale;
-  values[HeadScanForm::error_max * padded] = round_up(sums.error_max * kSumSlack);
-  const double error_norm = std::sqrt(sums.error_squares) * kSumSlack;
+  values[HeadScanForm::error_max * padded] =
+      round_up(*std::max_element(error.error_max, error.error_max + RowError::kLanes) * kSumSlack);
+  const double error_norm = std::sqrt(sum(error.error_squares)) * kSumSlack;
   values[HeadScanForm::error_norm * padded] = round_up(error_norm);
-  values[HeadScanForm::norm * padded] = round_up(std::sqrt(sums.squares) * kSumSlack + error_norm);
+  values[HeadScanForm::norm * padded] =
+      round_up(std::sqrt(sum(error.squares)) * kSumSlack + error_norm);
+}
+
+/// The root mean square of each column against that of all, as the nearest power of two. Some rows
+/// tell: any factors are right, and these need not be the best.
+template <float (*widen)(uint16_t)>
+void choose_factors(const Dense& table, HeadScanForm& form) {
+  constexpr int64_t kRows = 4096;
+  constexpr int kMostExponent = 20;
+  std::vector<double> squares(static_cast<size_t>(table.cols));
+  for (int64_t r = 0; r < table.rows; r += (table.rows + kRows - 1) / kRows) {
+    const uint16_t* w = table.weight + r * table.cols;
+    for (int64_t c = 0; c < table.cols; ++c) {
+      const double value = widen(w[c]);
+      squares[static_cast<size_t>(c)] += value * value;
+    }
+  }
+  double mean = 0;
+  for (const double square : squares) mean += square / static_cast<double>(table.cols);
+  for (size_t c = 0; c < squares.size(); ++c) {
+    const bool known = squares[c] > 0 && std::isfinite(mean);
+    const auto exponent = known ? std::lround(0.5 * std::log2(squares[c] / mean)) : 0;
+    form.column_factors[c] = std::ldexp(
+        1.0f, static_cast<int>(std::clamp<long>(exponent, -kMostExponent, kMostExponent)));
+  }
 }
 
 void allocate(HeadScanForm& form, int64_t rows, int64_t cols) {
@@ -84,8 +152,14 @@ void allocate(HeadScanForm& form, int64_t rows, int64_t cols) {
   form.cols = cols;
   form.lines = base::AlignedArray<uint8_t>(
       static_cast<size_t>(form.tiles() * form.steps() * kScanLineBytes));
+  form.column_factors = base::AlignedArray<float>(static_cast<size_t>(cols));
   form.row_values =
       base::AlignedArray<float>(static_cast<size_t>(HeadScanForm::kRowValues * form.padded_rows()));
+}
+
+bool is_factor(float factor) {
+  int exponent = 0;
+  return factor >= 0x1p-20f && factor <= 0x1p20f && std::frexp(factor, &exponent) == 0.5f;
 }
 
 /// What is told of all rows together.
@@ -119,7 +193,8 @@ int64_t HeadScanForm::padded_rows() const {
 }
 
 int64_t HeadScanForm::bytes() const {
-  return static_cast<int64_t>(lines.size() + row_values.size() * sizeof(float));
+  const size_t floats = row_values.size() + column_factors.size();
+  return static_cast<int64_t>(lines.size() + floats * sizeof(float));
 }
 
 std::optional<HeadScanForm> make_head_scan_form(Context::Impl& context, const Dense& table) {
@@ -127,9 +202,12 @@ std::optional<HeadScanForm> make_head_scan_form(Context::Impl& context, const De
   HeadScanForm form;
   allocate(form, table.rows, table.cols);
   const bool bf16 = table.format == Float16::bf16;
+  (bf16 ? choose_factors<base::from_bf16> : choose_factors<base::from_f16>)(table, form);
+  std::vector<double> inverse_factors;
+  for (const float factor : form.column_factors.span()) inverse_factors.push_back(1.0 / factor);
   auto* make = bf16 ? make_row<base::from_bf16> : make_row<base::from_f16>;
   context.pool.parallel_for(table.rows, [&](base::Range rows) {
-    for (int64_t r = rows.begin; r < rows.end; ++r) make(table, r, form);
+    for (int64_t r = rows.begin; r < rows.end; ++r) make(table, r, inverse_factors, form);
   });
   summarise(form);
   return form;
@@ -148,6 +226,7 @@ void write_head_scan_form(const HeadScanForm& form, std::span<std::byte> out) {
   };
   put(&form.rows, sizeof form.rows);
   put(&form.cols, sizeof form.cols);
+  put(form.column_factors.data(), form.column_factors.size() * sizeof(float));
   put(form.row_values.data(), form.row_values.size() * sizeof(float));
   put(form.lines.data(), form.lines.size());
 }
@@ -165,18 +244,29 @@ Result<HeadScanForm> read_head_scan_form(std::span<const std::byte> bytes) {
   HeadScanForm form;
   form.rows = rows;
   form.cols = cols;
-  const int64_t row_bytes =
-      HeadScanForm::kRowValues * static_cast<int64_t>(sizeof(float)) + form.steps() * kScanStepCols;
-  const int64_t size = static_cast<int64_t>(sizeof shape) + form.padded_rows() * row_bytes;
+  constexpr int64_t kFloat = sizeof(float);
+  const int64_t row_bytes = HeadScanForm::kRowValues * kFloat + form.steps() * kScanStepCols;
+  const int64_t size =
+      static_cast<int64_t>(sizeof shape) + cols * kFloat + form.padded_rows() * row_bytes;
   if (static_cast<int64_t>(bytes.size()) != size) return bad("scan form: wrong length");
   allocate(form, rows, cols);
   const std::byte* at = bytes.data() + sizeof shape;
-  std::memcpy(form.row_values.data(), at, form.row_values.size() * sizeof(float));
-  std::memcpy(form.lines.data(), at + form.row_values.size() * sizeof(float), form.lines.size());
-  const bool valid =
-      std::all_of(form.row_values.data(), form.row_values.data() + form.row_values.size(),
-                  [](float v) { return std::isfinite(v) && v >= 0; });
-  if (!valid) return bad("scan form: a row's value is negative or not finite");
+  const auto take = [&](auto& array) {
+    const size_t count = array.size() * sizeof(array[0]);
+    std::memcpy(array.data(), at, count);
+    at += count;
+  };
+  take(form.column_factors);
+  take(form.row_values);
+  take(form.lines);
+  const auto factors = form.column_factors.span();
+  if (!std::all_of(factors.begin(), factors.end(), is_factor)) {
+    return bad("scan form: a column's factor is no power of two");
+  }
+  const auto values = form.row_values.span();
+  if (!std::all_of(values.begin(), values.end(), [](float v) { return v >= 0 && v < kInfinity; })) {
+    return bad("scan form: a row's value is negative or not finite");
+  }
   summarise(form);
   return form;
 }

@@ -13,19 +13,22 @@
 
 namespace rsr::linear {
 
-/// Row r is scale[r] * q[r][c] + an error of which the bound needs three numbers, each computed
-/// from the exact errors in double and rounded up. Rows are padded to tiles of 16 with zeros.
+/// w[r][c] is (scale[r] * q[r][c] + an error) * column_factors[c]; of the errors the bound needs
+/// three numbers a row, computed from the exact errors in double and rounded up. Column factors are
+/// powers of two, for which nothing is rounded; they keep columns of large numbers, which trained
+/// tables have, from coarsening the scales of all rows. Rows are padded to tiles of 16.
 struct HeadScanForm {
   int64_t rows = 0;
   int64_t cols = 0;
-  base::AlignedArray<uint8_t> lines;     // as kernels/scan/scan.h draws them
-  base::AlignedArray<float> row_values;  // [kRowValues][tiles * 16]
+  base::AlignedArray<uint8_t> lines;         // as kernels/scan/scan.h draws them
+  base::AlignedArray<float> row_values;      // [kRowValues][tiles * 16]
+  base::AlignedArray<float> column_factors;  // [cols], 2^-20 to 2^20
 
   enum RowValue {
     scale,
     error_max,   // the largest |error| of a row
     error_norm,  // its Euclidean norm
-    norm,        // that of the row, plus error_norm
+    norm,        // that of the row (over the factors), plus error_norm
     kRowValues
   };
 
@@ -45,7 +48,8 @@ struct HeadScanForm {
 /// columns than the kernels can sum up.
 std::optional<HeadScanForm> make_head_scan_form(Context::Impl& context, const Dense& table);
 
-/// As plain bytes, little-endian: two int64 (rows, columns), row_values, lines.
+/// As plain bytes, little-endian: two int64 (rows, columns), column_factors, row_values,
+/// lines.
 int64_t head_scan_form_bytes(const HeadScanForm& form);
 void write_head_scan_form(const HeadScanForm& form, std::span<std::byte> out);
 

@@ -166,6 +166,22 @@ TEST_F(HeadScan, FewRowsOfARealisticHeadAreCandidates) {
   EXPECT_LT(outliers, 100u);
 }
 
+/// Trained tables have a few columns of numbers far larger than all others.
+TEST_F(HeadScan, ColumnsOfUnequalSizeCostNothing) {
+  constexpr int64_t kCols = 2560;
+  Table table(1500, kCols);
+  table.fill_normal(random_);
+  for (int64_t r = 0; r < 1500; ++r) {
+    for (const int64_t c : {0, 17, 900, 2559}) {  // 32 times: the exponent, where it is not zero
+      if ((table.at(r, c) & 0x7F80U) != 0) table.at(r, c) += 5U << 7;
+    }
+    table.at(r, 1200) = 0;
+  }
+  const size_t count = check(table, normal_vector(kCols, random_));
+  RecordProperty("unequal", std::to_string(count));
+  EXPECT_LT(count, 100u);
+}
+
 TEST_F(HeadScan, RowsThatDifferInOneLastPlace) {
   for (int draw = 0; draw < 20; ++draw) {
     Table table(200, 256);
@@ -333,7 +349,10 @@ TEST_F(HeadScan, FormsSurviveAsBytes) {
     bad[i] ^= std::byte{0xC0};
     EXPECT_FALSE(read_head_scan_form(bad).ok()) << i;
   }
-  bytes[19] = std::byte{0xFF};  // a negative scale
+  std::vector<std::byte> bad = bytes;
+  bad[16 + 2] |= std::byte{0x40};  // a column factor that is no power of two
+  EXPECT_FALSE(read_head_scan_form(bad).ok());
+  bytes[16 + 50 * 4 + 3] |= std::byte{0x80};  // a negative scale
   EXPECT_FALSE(read_head_scan_form(bytes).ok());
 }
 

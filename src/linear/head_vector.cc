@@ -17,12 +17,12 @@ constexpr double kUnit = 0x1p-24;  // u: half a unit in the last place of a floa
 constexpr double kEnlarge = 1 + 0x1p-18;
 
 /// A power of two that leaves at most 15 bits and a sign: 127 * 256 + 127 at most, low bytes being
-/// -128 to 127. Not below 2^-115, so that its reciprocal is a float.
-int exponent_for(float most) {
-  constexpr float kMost = 127 * 256;
+/// -128 to 127. Not below 2^-115, which is a normal float.
+int exponent_for(double most) {
+  constexpr double kMost = 127 * 256;
   int exponent = 0;
-  const float mantissa = std::frexp(most, &exponent);  // most = mantissa * 2^exponent
-  exponent -= mantissa * 0x1p15f > kMost ? 14 : 15;
+  const double mantissa = std::frexp(most, &exponent);  // most = mantissa * 2^exponent
+  exponent -= mantissa * 0x1p15 > kMost ? 14 : 15;
   return std::max(exponent, -115);
 }
 
@@ -30,18 +30,27 @@ int exponent_for(float most) {
 struct Sums {
   int32_t high = 0;
   int32_t low = 0;
-  double x_squares = 0;
   double d_squares = 0;  // of x - a X
   double high_squares = 0;
   double low_squares = 0;
 };
 
-Sums write_planes(std::span<const float> x, float scale, int8_t* planes) {
-  constexpr float kShift = 0x1.8p23f;  // adding and taking it rounds to an integer
-  const float inverse = 1.0f / scale;  // exact, as is x * inverse
+/// x_c t_c, in double: there it is exact.
+struct Scaled {
+  const float* x;
+  const float* factors;
+  size_t cols;
+
+  double operator[](size_t c) const { return static_cast<double>(x[c]) * factors[c]; }
+};
+
+Sums write_planes(const Scaled& x, double scale, int8_t* planes) {
+  constexpr double kShift = 0x1.8p52;  // adding and taking it rounds to an integer
+  const double inverse = 1.0 / scale;  // exact, as is x * inverse
   Sums sums;
-  for (size_t c = 0; c < x.size(); ++c) {
-    const float nearest = (x[c] * inverse + kShift) - kShift;
+  for (size_t c = 0; c < x.cols; ++c) {
+    const double value = x[c];
+    const double nearest = (value * inverse + kShift) - kShift;
     const auto integer = static_cast<int32_t>(nearest);
     const int32_t high = (integer + 128) >> 8;
     const int32_t low = integer - 256 * high;
@@ -52,8 +61,7 @@ Sums write_planes(std::span<const float> x, float scale, int8_t* planes) {
     sums.low += low;
     sums.high_squares += static_cast<double>(high) * high;
     sums.low_squares += static_cast<double>(low) * low;
-    const double d = x[c] - static_cast<double>(nearest) * scale;
-    sums.x_squares += static_cast<double>(x[c]) * x[c];
+    const double d = value - nearest * scale;
     sums.d_squares += d * d;
   }
   return sums;
@@ -67,15 +75,15 @@ struct Split {
 /// Puts into O what lowers (sum over O of |x|) + ratio * |x_R|: columns above 2 |x_R| / ratio,
 /// where its derivative changes sign. Each round shrinks |x_R| and with it the limit; few are
 /// needed.
-Split split_outliers(std::span<const float> x, double x_norm, double ratio) {
+Split split_outliers(const Scaled& x, double x_norm, double ratio) {
   constexpr int kRounds = 4;
   Split best{0, x_norm};
   for (int round = 0; round < kRounds; ++round) {
     const double limit = 2 * best.rest / ratio;
     double outliers = 0;
     double squares = 0;
-    for (const float value : x) {
-      const double magnitude = std::fabs(static_cast<double>(value));
+    for (size_t c = 0; c < x.cols; ++c) {
+      const double magnitude = std::fabs(x[c]);
       const bool is_outlier = magnitude > limit;
       outliers += is_outlier ? magnitude : 0;
       squares += is_outlier ? 0 : magnitude * magnitude;
@@ -91,41 +99,43 @@ float round_up(double value) {
   return std::nextafter(static_cast<float>(value), std::numeric_limits<float>::infinity());
 }
 
-/// Sums of squares overflow no double: (1e38)^2 * 65536. A NaN anywhere makes them one.
-double squares_of(std::span<const float> x, float* most) {
+/// The norm, which overflows no double; not a number, or infinite, when x is.
+double norm_of(const Scaled& x, double* most) {
   double squares = 0;
-  for (const float value : x) {
-    squares += static_cast<double>(value) * value;
+  for (size_t c = 0; c < x.cols; ++c) {
+    const double value = x[c];
+    squares += value * value;
     *most = std::max(*most, std::fabs(value));
   }
-  return squares;
+  return std::sqrt(squares);
 }
 
 }  // namespace
 
-HeadVector make_head_vector(std::span<const float> x, double error_ratio, int8_t* planes) {
+HeadVector make_head_vector(const float* values, const HeadScanForm& form, int8_t* planes) {
+  const Scaled x{values, form.column_factors.data(), static_cast<size_t>(form.cols)};
   HeadVector result;
-  float most = 0;
-  result.magnitude = std::sqrt(squares_of(x, &most));
-  if (!std::isfinite(result.magnitude)) return result;
-  const size_t steps = (x.size() + kScanStepCols - 1) / kScanStepCols;
+  double most = 0;
+  const double norm = norm_of(x, &most);
+  result.magnitude = norm;
+  if (!(norm < kHeadMostMagnitude)) return result;
+  const size_t steps = (x.cols + kScanStepCols - 1) / kScanStepCols;
   std::fill_n(planes, steps * kScanXBytes, int8_t{0});
   result.scale = std::ldexp(1.0f, exponent_for(most));
   const Sums sums = write_planes(x, result.scale, planes);
   result.high_correction = kernels::kScanZero * sums.high;
   result.low_correction = kernels::kScanZero * sums.low;
   const double d_norm = std::sqrt(sums.d_squares);
-  const Split split = split_outliers(x, std::sqrt(sums.x_squares), error_ratio);
+  const Split split = split_outliers(x, norm, form.error_ratio);
   const double planes_norm =
       result.scale * (256 * std::sqrt(sums.high_squares) + std::sqrt(sums.low_squares));
-  const auto cols = static_cast<double>(x.size());
+  const auto cols = static_cast<double>(form.cols);
   const double roundings = (std::ceil(cols / kernels::kDenseLanes) + 5) * kUnit;
   const double gamma = roundings / (1 - roundings);
   result.outliers = round_up(split.outliers * kEnlarge);
   result.rest = round_up((split.rest + d_norm) * kEnlarge);
-  result.others =
-      round_up((d_norm + gamma * result.magnitude + 8 * kUnit * planes_norm) * kEnlarge);
-  result.magnitude += planes_norm;
+  result.others = round_up((d_norm + gamma * norm + 8 * kUnit * planes_norm) * kEnlarge);
+  result.magnitude = norm + planes_norm;
   return result;
 }
 

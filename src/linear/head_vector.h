@@ -2,7 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+
+#include "linear/head_scan_form.h"
 
 namespace rsr::linear {
 
@@ -20,8 +21,8 @@ struct HeadVector {
   double magnitude = 0;  // |x| + P; not a number, or infinite, when x is
 };
 
-/// Writes the planes of x, in steps as kernels/scan/scan.h draws them. `error_ratio` is that of the
-/// form: it decides which columns count as outliers, and the bound holds for any.
-HeadVector make_head_vector(std::span<const float> x, double error_ratio, int8_t* planes);
+/// Writes the planes of the vector `values`, times the column factors of the form, in steps as
+/// kernels/scan/scan.h draws them.
+HeadVector make_head_vector(const float* values, const HeadScanForm& form, int8_t* planes);
 
 }  // namespace rsr::linear
