@@ -29,6 +29,16 @@ float round_up(double value) {
   return -round_down(-value);
 }
 
+/// The largest of a tile, by halves: no branches.
+float largest(const float (&values)[kScanTileRows]) {
+  float half[kScanTileRows];
+  std::copy_n(values, kScanTileRows, half);
+  for (int count = kScanTileRows / 2; count > 0; count /= 2) {
+    for (int i = 0; i < count; ++i) half[i] = std::max(half[i], half[i + count]);
+  }
+  return half[0];
+}
+
 /// One query on its way.
 class Search {
  public:
@@ -79,8 +89,9 @@ class Search {
     const float* norm = form_.values(HeadScanForm::norm) + first;
     const int32_t* high = s_.high.data() + first;
     const int32_t* low = s_.low.data() + first;
-    float* lower = s_.lower.data() + first;
-    float* upper = s_.upper.data() + first;
+    // Arrays of its own, which nothing else can be, so that compilers vectorise.
+    float lower[kScanTileRows];
+    float upper[kScanTileRows];
     for (int r = 0; r < kScanTileRows; ++r) {
       const float product = static_cast<float>(high[r] - x.high_correction) * 256.0f +
                             static_cast<float>(low[r] - x.low_correction);
@@ -93,8 +104,10 @@ class Search {
     for (int64_t r = std::max<int64_t>(query_.rows - first, 0); r < kScanTileRows; ++r) {
       lower[r] = upper[r] = -kInfinity;
     }
-    s_.tile_lower[tile] = *std::max_element(lower, lower + kScanTileRows);
-    s_.tile_upper[tile] = *std::max_element(upper, upper + kScanTileRows);
+    std::copy_n(lower, kScanTileRows, s_.lower.data() + first);
+    std::copy_n(upper, kScanTileRows, s_.upper.data() + first);
+    s_.tile_lower[tile] = largest(lower);
+    s_.tile_upper[tile] = largest(upper);
   }
 
   /// Bounds of scores in place of bounds of logits: change() rises with the score. What a tile's

@@ -95,8 +95,14 @@ Split split_outliers(const Scaled& x, double x_norm, double ratio) {
   return best;
 }
 
+/// A factor of the bound, rounded up: 0, or far enough above it. Products with subnormal numbers
+/// take 150 cycles each, which made a scan of 512 columns three times as slow.
 float round_up(double value) {
-  return std::nextafter(static_cast<float>(value), std::numeric_limits<float>::infinity());
+  constexpr float kLeast = 1e-25f;
+  if (value == 0) return 0;
+  const float above =
+      std::nextafter(static_cast<float>(value), std::numeric_limits<float>::infinity());
+  return std::max(above, kLeast);
 }
 
 /// The norm, which overflows no double; not a number, or infinite, when x is.
