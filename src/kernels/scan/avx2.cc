@@ -51,7 +51,7 @@ void add_lines(const uint8_t* line, const int8_t* x, int64_t steps, Sums& sums) 
 
 /// The two sums of each of 16 rows added.
 void store(const __m256i (&sums)[4], int32_t* out) {
-  for (int i = 0; i < 4; i += 2) {
+  for (int64_t i = 0; i < 4; i += 2) {
     // Within each 128-bit half: rows 0 1 of the first, rows 0 1 of the second.
     const __m256i added = _mm256_hadd_epi32(sums[i], sums[i + 1]);
     const __m256i in_order = _mm256_permute4x64_epi64(added, 0b11'01'10'00);
