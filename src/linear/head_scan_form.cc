@@ -167,38 +167,29 @@ void choose_factors(const Dense& table, HeadScanForm& form) {
   }
 }
 
-void allocate(HeadScanForm& form, int64_t rows, int64_t cols) {
-  form.rows = rows;
-  form.cols = cols;
-  form.lines = base::AlignedArray<uint8_t>(
-      static_cast<size_t>(form.tiles() * form.steps() * kScanLineBytes));
-  form.column_factors = base::AlignedArray<float>(static_cast<size_t>(cols));
-  form.row_values =
-      base::AlignedArray<float>(static_cast<size_t>(HeadScanForm::kRowValues * form.padded_rows()));
-}
+}  // namespace
 
-bool is_factor(float factor) {
-  int exponent = 0;
-  return factor >= 0x1p-20f && factor <= 0x1p20f && std::frexp(factor, &exponent) == 0.5f;
-}
+HeadScanForm::HeadScanForm(int64_t row_count, int64_t col_count)
+    : rows(row_count),
+      cols(col_count),
+      lines(static_cast<size_t>(tiles() * steps() * kScanLineBytes)),
+      row_values(static_cast<size_t>(kRowValues * padded_rows())),
+      column_factors(static_cast<size_t>(cols)) {}
 
-/// What is told of all rows together.
-void summarise(HeadScanForm& form) {
-  const float* error_max = form.values(HeadScanForm::error_max);
-  const float* error_norm = form.values(HeadScanForm::error_norm);
-  const float* norm = form.values(HeadScanForm::norm);
+void HeadScanForm::summarise() {
+  const float* max_of = values(error_max);
+  const float* norm_of = values(error_norm);
   double ratios = 0;
   int64_t count = 0;
-  for (int64_t r = 0; r < form.rows; ++r) {
-    form.largest_norm = std::max(form.largest_norm, norm[r]);
-    if (error_max[r] == 0) continue;
-    ratios += static_cast<double>(error_norm[r]) / error_max[r];
+  largest_norm = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    largest_norm = std::max(largest_norm, values(norm)[r]);
+    if (max_of[r] == 0) continue;
+    ratios += static_cast<double>(norm_of[r]) / max_of[r];
     ++count;
   }
-  form.error_ratio = count > 0 ? ratios / static_cast<double>(count) : 1;
+  error_ratio = count > 0 ? ratios / static_cast<double>(count) : 1;
 }
-
-}  // namespace
 
 int64_t HeadScanForm::tiles() const {
   return (rows + kScanTileRows - 1) / kScanTileRows;
@@ -219,8 +210,7 @@ int64_t HeadScanForm::bytes() const {
 
 std::optional<HeadScanForm> make_head_scan_form(Context::Impl& context, const Dense& table) {
   if (table.cols > kernels::kScanMaxCols) return std::nullopt;
-  HeadScanForm form;
-  allocate(form, table.rows, table.cols);
+  HeadScanForm form(table.rows, table.cols);
   const bool bf16 = table.format == Float16::bf16;
   (bf16 ? choose_factors<base::from_bf16> : choose_factors<base::from_f16>)(table, form);
   std::vector<double> inverse_factors;
@@ -229,65 +219,7 @@ std::optional<HeadScanForm> make_head_scan_form(Context::Impl& context, const De
   context.pool.parallel_for(table.rows, [&](base::Range rows) {
     for (int64_t r = rows.begin; r < rows.end; ++r) make(table, r, inverse_factors, form);
   });
-  summarise(form);
-  return form;
-}
-
-int64_t head_scan_form_bytes(const HeadScanForm& form) {
-  return static_cast<int64_t>(2 * sizeof(int64_t)) + form.bytes();
-}
-
-void write_head_scan_form(const HeadScanForm& form, std::span<std::byte> out) {
-  RSR_CHECK_OP(static_cast<int64_t>(out.size()), ==, head_scan_form_bytes(form));
-  std::byte* at = out.data();
-  const auto put = [&](const void* data, size_t size) {
-    std::memcpy(at, data, size);
-    at += size;
-  };
-  put(&form.rows, sizeof form.rows);
-  put(&form.cols, sizeof form.cols);
-  put(form.column_factors.data(), form.column_factors.size() * sizeof(float));
-  put(form.row_values.data(), form.row_values.size() * sizeof(float));
-  put(form.lines.data(), form.lines.size());
-}
-
-Result<HeadScanForm> read_head_scan_form(std::span<const std::byte> bytes) {
-  const auto bad = [](const char* what) { return base::error(ErrorCode::corrupt_data, what); };
-  constexpr int64_t kMostRows = int64_t{1} << 31;
-  int64_t shape[2] = {};
-  if (bytes.size() < sizeof shape) return bad("scan form: cut off");
-  std::memcpy(shape, bytes.data(), sizeof shape);
-  const auto [rows, cols] = std::pair(shape[0], shape[1]);
-  if (rows < 1 || rows > kMostRows || cols < 1 || cols > kernels::kScanMaxCols) {
-    return bad("scan form: impossible shape");
-  }
-  HeadScanForm form;
-  form.rows = rows;
-  form.cols = cols;
-  constexpr int64_t kFloat = sizeof(float);
-  const int64_t row_bytes = HeadScanForm::kRowValues * kFloat + form.steps() * kScanStepCols;
-  const int64_t size =
-      static_cast<int64_t>(sizeof shape) + cols * kFloat + form.padded_rows() * row_bytes;
-  if (static_cast<int64_t>(bytes.size()) != size) return bad("scan form: wrong length");
-  allocate(form, rows, cols);
-  const std::byte* at = bytes.data() + sizeof shape;
-  const auto take = [&](auto& array) {
-    const size_t count = array.size() * sizeof(array[0]);
-    std::memcpy(array.data(), at, count);
-    at += count;
-  };
-  take(form.column_factors);
-  take(form.row_values);
-  take(form.lines);
-  const auto factors = form.column_factors.span();
-  if (!std::all_of(factors.begin(), factors.end(), is_factor)) {
-    return bad("scan form: a column's factor is no power of two");
-  }
-  const auto values = form.row_values.span();
-  if (!std::all_of(values.begin(), values.end(), [](float v) { return v >= 0 && v < kInfinity; })) {
-    return bad("scan form: a row's value is negative or not finite");
-  }
-  summarise(form);
+  form.summarise();
   return form;
 }
 

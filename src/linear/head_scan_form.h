@@ -18,8 +18,10 @@ namespace rsr::linear {
 /// powers of two, for which nothing is rounded; they keep columns of large numbers, which trained
 /// tables have, from coarsening the scales of all rows. Rows are padded to tiles of 16.
 struct HeadScanForm {
-  int64_t rows = 0;
-  int64_t cols = 0;
+  HeadScanForm(int64_t row_count, int64_t col_count);  // zeros
+
+  int64_t rows;
+  int64_t cols;
   base::AlignedArray<uint8_t> lines;         // as kernels/scan/scan.h draws them
   base::AlignedArray<float> row_values;      // [kRowValues][tiles * 16]
   base::AlignedArray<float> column_factors;  // [cols], 2^-20 to 2^20
@@ -40,6 +42,8 @@ struct HeadScanForm {
   int64_t padded_rows() const;
   /// One of the values, by row.
   const float* values(RowValue value) const { return row_values.data() + value * padded_rows(); }
+  /// Fills in what is told of all rows together.
+  void summarise();
   /// Bytes that a scan reads.
   int64_t bytes() const;
 };

@@ -12,48 +12,10 @@
 #include <string>
 #include <vector>
 
-#include "base/float16.h"
+#include "linear/head_scan_problem.h"
 
 namespace rsr::linear {
 namespace {
-
-using Random = std::mt19937;
-
-uint16_t to_bf16(float value) {
-  return static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16);
-}
-
-/// A table with its own memory.
-struct Table {
-  Table(int64_t rows, int64_t cols, Float16 format = Float16::bf16)
-      : bits(static_cast<size_t>(rows * cols)), view{bits.data(), rows, cols, format} {}
-  Table(const Table&) = delete;
-  Table& operator=(const Table&) = delete;
-
-  uint16_t& at(int64_t row, int64_t col) {
-    return bits[static_cast<size_t>(row * view.cols + col)];
-  }
-  void fill_normal(Random& random) {
-    std::normal_distribution<float> normal;
-    for (int64_t r = 0; r < view.rows; ++r) {
-      const float norm = std::exp(0.3f * normal(random));  // rows of a head differ this much
-      for (int64_t c = 0; c < view.cols; ++c) at(r, c) = to_bf16(0.05f * norm * normal(random));
-    }
-  }
-  void copy_row(int64_t from, int64_t to) {
-    for (int64_t c = 0; c < view.cols; ++c) at(to, c) = at(from, c);
-  }
-
-  std::vector<uint16_t> bits;
-  Dense view;
-};
-
-std::vector<float> normal_vector(int64_t cols, Random& random) {
-  std::normal_distribution<float> normal;
-  std::vector<float> x(static_cast<size_t>(cols));
-  for (float& v : x) v = normal(random);
-  return x;
-}
 
 /// One context for each instruction set of this machine.
 std::vector<Context> all_contexts() {
@@ -310,50 +272,6 @@ TEST_F(HeadScan, PaddingRowsDoNotCount) {
   for (const int64_t rows : {1, 31, 32, 49, 50}) {
     check(table, {.x = x.data(), .rows = rows, .best = 3});
   }
-}
-
-TEST_F(HeadScan, NothingWithoutABound) {
-  Table table(20, 16);
-  table.fill_normal(random_);
-  const Context& context = contexts_.back();
-  const auto form = make_head_scan_form(context.impl(), table.view);
-  for (const float bad : {NAN, INFINITY, -INFINITY, 1e35f}) {
-    std::vector<float> x = normal_vector(16, random_);
-    x[7] = bad;
-    const HeadQuery query{.x = x.data(), .rows = 20};
-    EXPECT_FALSE(find_candidates(context.impl(), table.view, *form, query, scratch_)) << bad;
-  }
-  const Table wide(1, 65537);
-  EXPECT_FALSE(make_head_scan_form(context.impl(), wide.view).has_value());
-}
-
-TEST_F(HeadScan, FormsSurviveAsBytes) {
-  Table table(37, 50);
-  table.fill_normal(random_);
-  Context::Impl& context = contexts_.back().impl();
-  const HeadScanForm form = *make_head_scan_form(context, table.view);
-  std::vector<std::byte> bytes(static_cast<size_t>(head_scan_form_bytes(form)));
-  write_head_scan_form(form, bytes);
-  const HeadScanForm read = read_head_scan_form(bytes).value();
-  const std::vector<float> x = normal_vector(50, random_);
-  const HeadQuery query{.x = x.data(), .rows = 37, .best = 3};
-  const auto before = *find_candidates(context, table.view, form, query, scratch_);
-  HeadScanScratch other;
-  const auto after = *find_candidates(context, table.view, read, query, other);
-  EXPECT_TRUE(std::equal(before.ids.begin(), before.ids.end(), after.ids.begin(), after.ids.end()));
-  for (size_t cut = 0; cut < bytes.size(); cut += 7) {
-    EXPECT_FALSE(read_head_scan_form(std::span(bytes).first(cut)).ok());
-  }
-  for (size_t i = 0; i < 16; ++i) {  // a shape that the length does not fit
-    std::vector<std::byte> bad = bytes;
-    bad[i] ^= std::byte{0xC0};
-    EXPECT_FALSE(read_head_scan_form(bad).ok()) << i;
-  }
-  std::vector<std::byte> bad = bytes;
-  bad[16 + 2] |= std::byte{0x40};  // a column factor that is no power of two
-  EXPECT_FALSE(read_head_scan_form(bad).ok());
-  bytes[16 + 50 * 4 + 3] |= std::byte{0x80};  // a negative scale
-  EXPECT_FALSE(read_head_scan_form(bytes).ok());
 }
 
 }  // namespace
