@@ -156,6 +156,15 @@ def test_run_json():
     assert answer["gigabytes_per_second"] == pytest.approx(rate * answer["bytes_per_token"] / 1e9)
 
 
+@pytest.mark.parametrize("flags", [[], ["--temperature", 0.9, "--top-k", 8, "--seed", 3]])
+def test_a_scan_of_the_head_gives_the_same_text(flags):
+    full = json.loads(run_demo("--json", "--head", "full", *flags).stdout)
+    scan = json.loads(run_demo("--json", "--head", "scan", *flags).stdout)
+    assert scan["text"] == full["text"]
+    assert full["head_candidates"] == 0 and scan["head_candidates"] >= 1
+    assert b"candidates per token" in run_demo("--head", "scan", *flags).stderr
+
+
 def test_prompt_from_standard_input():
     piped = rsr("run", DEMO, "-p", "-", "--max-tokens", 8, input=PROMPT.encode())
     assert piped.returncode == 0

@@ -22,6 +22,15 @@ enum class KvCacheType {
   i8    ///< a quarter of the bytes, with a scale for each position and head
 };
 
+/// How the next token is found among the rows of the head. Its text is the same either way.
+enum class HeadMethod {
+  automatic,  ///< a scan where the head is large enough for it to pay
+  full,       ///< every logit, always
+  scan        ///< an 8-bit copy of the head (half its bytes, made when the model is opened) tells
+              ///< which tokens can be the best, and only their logits are computed; where sampling
+              ///< needs all logits (no top-k, no min-p), all are
+};
+
 struct EngineOptions {
   ContextOptions context = {};
   /// Tokens of context to make room for; 0: what the model was trained for, which is also the most.
@@ -32,6 +41,7 @@ struct EngineOptions {
   /// Of a prepared model every byte is checked, which reads the whole file. Otherwise its header
   /// and sizes are, in a time that does not depend on the model's size.
   bool verify = false;
+  HeadMethod head = HeadMethod::automatic;
 };
 
 /// How one answer is generated. The scores (logits) of the tokens go through these steps, in this
@@ -102,9 +112,12 @@ struct GenerateStats {
   /// new token comes from the prompt's pass, so this is new_tokens - 1.
   int64_t decode_steps = 0;
   double decode_seconds = 0;
-  /// Bytes that such a pass reads, on average: every packed matrix and norm, the head, and the keys
-  /// and values of the tokens so far.
+  /// Bytes that such a pass reads, on average: every packed matrix and norm, the head (or what is
+  /// scanned of it), and the keys and values of the tokens so far.
   double bytes_per_token = 0;
+  /// Rows of the head that a scan of it left to be multiplied in full, the mean over the tokens
+  /// that were found so; 0: there was no scan.
+  double head_candidates = 0;
   FinishReason finish = FinishReason::stop;
 };
 

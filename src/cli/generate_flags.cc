@@ -125,6 +125,21 @@ void add_end(CLI::App& command, GenerateOptions* generate) {
                    "Do not end where the model ends its answer");
 }
 
+void add_head(CLI::App& command, EngineOptions* engine) {
+  command
+      .add_option_function<std::string>(
+          "--head",
+          [engine](const std::string& how) {
+            engine->head = how == "full"   ? HeadMethod::full
+                           : how == "scan" ? HeadMethod::scan
+                                           : HeadMethod::automatic;
+          },
+          "How the next token is found: full (all logits), scan (bounds from an 8-bit copy first: "
+          "the same tokens, half the bytes) or automatic")
+      ->check(CLI::IsMember({"automatic", "full", "scan"}))
+      ->type_name("HOW");
+}
+
 }  // namespace
 
 ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
@@ -155,6 +170,7 @@ ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
                   "Tokens of context; 0: what the model was trained for")
       ->check(check_count<int64_t>)
       ->type_name("N");
+  add_head(command, &flags->engine);
   return options;
 }
 

@@ -58,6 +58,9 @@ void print_stats(const GenerateStats& stats) {
                static_cast<long long>(stats.new_tokens),
                rate(stats.decode_steps, stats.decode_seconds), milliseconds_per_token(stats),
                gigabytes_per_second(stats));
+  if (stats.head_candidates > 0) {
+    std::fprintf(stderr, "head   scanned, %.1f candidates per token\n", stats.head_candidates);
+  }
 }
 
 std::string to_json(const std::string& text, const GenerateStats& stats) {
@@ -74,6 +77,7 @@ std::string to_json(const std::string& text, const GenerateStats& stats) {
       {"milliseconds_per_token", milliseconds_per_token(stats)},
       {"bytes_per_token", stats.bytes_per_token},
       {"gigabytes_per_second", gigabytes_per_second(stats)},
+      {"head_candidates", stats.head_candidates},
   };
   return json.dump() + "\n";
 }

@@ -27,42 +27,44 @@ class Stopwatch {
 
 }  // namespace
 
-void Session::Impl::read(size_t count, model::LogitsOf which) {
+void Session::Impl::read_on(size_t count) {
   Context::Impl& context = engine->context.impl();
-  const auto tokens = std::span(history.ids).subspan(static_cast<size_t>(sequence->length), count);
   const std::lock_guard lock(context.mutex);
-  logits = model::forward(context, engine->model, *sequence, tokens, which);
+  model::forward(context, engine->model, *sequence, unread_tokens().first(count),
+                 model::LogitsOf::none);
 }
 
-bool Session::Impl::read_prompt(const TextCallback& on_text, GenerateStats* stats) {
+void Session::Impl::read_last(const engine::Sampler& sampler) {
+  head.read(*engine, *sequence, unread_tokens(), sampler);
+}
+
+bool Session::Impl::read_prompt(const engine::Sampler& sampler, const TextCallback& on_text,
+                                GenerateStats* stats) {
   const Stopwatch watch(&stats->prompt_seconds);
   stats->prompt_tokens = static_cast<int64_t>(unread());
   while (unread() > model::kTile) {
-    read(model::kTile, model::LogitsOf::none);
+    read_on(model::kTile);
     if (on_text && !on_text("")) return false;
   }
-  read(unread(), model::LogitsOf::last);
+  read_last(sampler);
   return true;
 }
 
 Result<int32_t> Session::Impl::next_token(engine::Sampler* sampler, GenerateStats* stats) {
   const Stopwatch watch(&stats->decode_seconds);
   if (unread() > 0) {
-    read(unread(), model::LogitsOf::last);
+    read_last(*sampler);
     ++stats->decode_steps;
   }
   ++stats->new_tokens;
-  // Rows of the table beyond the tokenizer's ids are padding.
-  return sampler->sample(logits.first(static_cast<size_t>(engine->tokenizer.vocab_size())));
+  return head.sample(*sampler);
 }
 
-Status Session::Impl::answer(const GenerateOptions& options, engine::Reply* reply,
-                             GenerateStats* stats) {
-  const engine::GenerationConfig& defaults = engine->generation;
-  engine::Sampler sampler(engine::choose_sampling(options, defaults), history.ids);
-  const std::vector<int32_t>& ends = defaults.stop_ids;
+Status Session::Impl::answer(const GenerateOptions& options, engine::Sampler* sampler,
+                             engine::Reply* reply, GenerateStats* stats) {
+  const std::vector<int32_t>& ends = engine->generation.stop_ids;
   while (true) {
-    RSR_ASSIGN_OR_RETURN(const int32_t id, next_token(&sampler, stats));
+    RSR_ASSIGN_OR_RETURN(const int32_t id, next_token(sampler, stats));
     stats->finish = FinishReason::stop;
     if (!options.ignore_eos && std::binary_search(ends.begin(), ends.end(), id)) break;
     history.ids.push_back(id);

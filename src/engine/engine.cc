@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "engine/chat_templates.h"
 #include "engine/engine_impl.h"
+#include "engine/head.h"
 #include "engine/session_impl.h"
 #include "model/kv_cache.h"
 
@@ -72,6 +73,7 @@ Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
                        engine::read_generation_config(directory, config, tokenizer, source));
   const auto check = options.verify ? model::FileCheck::contents : model::FileCheck::quick;
   RSR_ASSIGN_OR_RETURN(model::Model model, model::load_model(context.impl(), directory, check));
+  RSR_RETURN_IF_ERROR(engine::add_head_scan(options.head, context.impl(), &model));
   std::shared_ptr<Engine::Impl> impl(new Engine::Impl{.context = std::move(context),
                                                       .model = std::move(model),
                                                       .tokenizer = std::move(tokenizer),

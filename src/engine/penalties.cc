@@ -4,20 +4,31 @@ namespace rsr::engine {
 
 Penalties::Penalties(const Sampling& sampling, std::span<const int32_t> context)
     : sampling_(sampling) {
+  if (none()) return;
+  for (const auto& [id, bias] : sampling.logit_bias) {
+    token(id).is_biased = true;
+    token(id).bias = bias;
+    ids_.push_back(id);
+  }
   for (const int32_t id : context) see(id);
 }
 
-void Penalties::see(int32_t id) {
+Penalties::Token& Penalties::token(int32_t id) {
   const auto index = static_cast<size_t>(id);
-  if (index >= is_seen_.size()) is_seen_.resize(index + 1);
-  if (is_seen_[index]) return;
-  is_seen_[index] = true;
-  seen_.push_back(id);
+  if (index >= tokens_.size()) tokens_.resize(index + 1);
+  return tokens_[index];
+}
+
+void Penalties::see(int32_t id) {
+  Token& known = token(id);
+  if (!known.is_seen && !known.is_biased) ids_.push_back(id);
+  known.is_seen = true;
 }
 
 void Penalties::add(int32_t id) {
+  if (none()) return;
   see(id);
-  ++generated_[id];
+  ++token(id).generated;
 }
 
 bool Penalties::none() const {
@@ -25,24 +36,26 @@ bool Penalties::none() const {
          sampling_.frequency_penalty == 0.0f && sampling_.logit_bias.empty();
 }
 
-void Penalties::apply(std::span<double> scores) const {
-  // The context may hold ids that are not sampled: padding rows of the table are fed by no one, but
-  // nothing here depends on it.
-  const auto known = [&](int32_t id) { return static_cast<size_t>(id) < scores.size(); };
+double Penalties::changed(int32_t id, double score) const {
+  const auto index = static_cast<size_t>(id);
+  if (index >= tokens_.size()) return score;
+  const Token& known = tokens_[index];
   const double repetition = sampling_.repetition_penalty;
-  for (const int32_t id : seen_) {
-    if (!known(id)) continue;
-    double& score = scores[static_cast<size_t>(id)];
-    score = score < 0.0 ? score * repetition : score / repetition;
-  }
-  for (const auto& [id, bias] : sampling_.logit_bias) {
-    if (known(id)) scores[static_cast<size_t>(id)] += bias;
-  }
+  if (known.is_seen) score = score < 0.0 ? score * repetition : score / repetition;
+  if (known.is_biased) score += known.bias;
+  if (known.generated == 0) return score;
   const double presence = sampling_.presence_penalty;
   const double frequency = sampling_.frequency_penalty;
-  for (const auto& [id, count] : generated_) {
-    if (!known(id)) continue;
-    scores[static_cast<size_t>(id)] -= presence + frequency * static_cast<double>(count);
+  return score - (presence + frequency * static_cast<double>(known.generated));
+}
+
+void Penalties::apply(std::span<double> scores) const {
+  for (const int32_t id : ids_) {
+    // The context may hold ids that are not sampled: padding rows of the table are fed by no one,
+    // but nothing here depends on it.
+    if (static_cast<size_t>(id) >= scores.size()) continue;
+    double& score = scores[static_cast<size_t>(id)];
+    score = changed(id, score);
   }
 }
 

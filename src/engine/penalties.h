@@ -3,14 +3,13 @@
 
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "engine/sampling.h"
 
 namespace rsr::engine {
 
-/// Remembers the tokens of one context and changes their scores.
+/// Remembers the tokens of one context, if they matter, and changes their scores.
 class Penalties {
  public:
   /// `context` is every token before the first new one.
@@ -19,19 +18,32 @@ class Penalties {
   /// A token was generated.
   void add(int32_t id);
 
-  /// True when apply() changes nothing, now and later.
+  /// True when nothing is changed, now and later.
   bool none() const;
 
-  /// In this order: repetition, bias, presence, frequency.
+  /// Changes the scores of all tokens, by id.
   void apply(std::span<double> scores) const;
 
+  /// The ids of which the score may change; some may be no token of the model.
+  std::span<const int32_t> ids() const { return ids_; }
+  /// A score after, in this order: repetition, bias, presence and frequency. The higher the score,
+  /// the higher (or equal) the result.
+  double changed(int32_t id, double score) const;
+
  private:
+  /// What is known of a token.
+  struct Token {
+    bool is_seen = false;  // in the context, or generated
+    bool is_biased = false;
+    float bias = 0.0f;
+    int64_t generated = 0;  // how often
+  };
+  Token& token(int32_t id);
   void see(int32_t id);
 
   Sampling sampling_;
-  std::vector<int32_t> seen_;                       // context and generated, each once
-  std::unordered_map<int32_t, int64_t> generated_;  // how often
-  std::vector<bool> is_seen_;                       // by id
+  std::vector<Token> tokens_;  // by id, up to the highest that matters
+  std::vector<int32_t> ids_;   // seen or biased, each once
 };
 
 }  // namespace rsr::engine

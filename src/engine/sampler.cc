@@ -27,7 +27,15 @@ size_t best_of(const Values& values) {
   return static_cast<size_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
-/// The likelier first, the lower id among equals.
+// Most tokens of a top-k that are looked for by a scan; more are not few.
+constexpr int64_t kMostBest = 1024;
+
+/// The better score first, the lower id among equals.
+constexpr auto kBetter = [](const auto& a, const auto& b) {
+  return a.score != b.score ? a.score > b.score : a.id < b.id;
+};
+
+/// The likelier first, the lower id among equals: scores may differ where weights do not.
 constexpr auto kLikelier = [](const auto& a, const auto& b) {
   return a.weight != b.weight ? a.weight > b.weight : a.id < b.id;
 };
@@ -47,35 +55,76 @@ Result<int32_t> Sampler::sample(std::span<const float> logits) {
   return id;
 }
 
+std::optional<Sampler::Need> Sampler::need() const {
+  if (sampling_.temperature == 0.0f) return Need{};
+  if (sampling_.top_k > kMostBest) return std::nullopt;
+  if (sampling_.top_k > 0) return Need{.best = sampling_.top_k};
+  if (sampling_.min_p == 0.0f || sampling_.top_p != 1.0f) return std::nullopt;
+  // exp(below / temperature) >= min_p, with room for the rounding of either side.
+  constexpr double kSlack = 1e-9;
+  return Need{.window = sampling_.temperature * (kSlack - std::log(double{sampling_.min_p}))};
+}
+
+linear::ScoreChanges Sampler::changes() const {
+  if (penalties_.none()) return {};
+  return {penalties_.ids(),
+          [this](int32_t id, double score) { return penalties_.changed(id, score); }};
+}
+
+int32_t Sampler::sample(const linear::HeadCandidates& candidates) {
+  RSR_CHECK(!candidates.ids.empty());
+  candidates_.clear();
+  for (size_t i = 0; i < candidates.ids.size(); ++i) {
+    const int32_t id = candidates.ids[i];
+    const double logit = candidates.logits[i];
+    candidates_.push_back({penalties_.none() ? logit : penalties_.changed(id, logit), 0.0, id});
+  }
+  const bool greedy = sampling_.temperature == 0.0f;
+  const int32_t id = greedy ? std::min_element(candidates_.begin(), candidates_.end(), kBetter)->id
+                            : draw_candidate();
+  penalties_.add(id);
+  return id;
+}
+
 int32_t Sampler::choose(std::span<const float> logits) {
   if (sampling_.temperature == 0.0f && penalties_.none()) {
     return static_cast<int32_t>(best_of(logits));
   }
   scores_.assign(logits.begin(), logits.end());
   if (!penalties_.none()) penalties_.apply(scores_);
-  const size_t best = best_of(scores_);
-  if (sampling_.temperature == 0.0f) return static_cast<int32_t>(best);
-  weigh(scores_[best]);
+  if (sampling_.temperature == 0.0f) return static_cast<int32_t>(best_of(scores_));
+  candidates_.clear();
+  for (size_t i = 0; i < scores_.size(); ++i) {
+    candidates_.push_back({scores_[i], 0.0, static_cast<int32_t>(i)});
+  }
+  return draw_candidate();
+}
+
+/// Of candidates with scores, ids ascending: what the cuts leave must not depend on those that they
+/// cut, nor may the order of sums.
+int32_t Sampler::draw_candidate() {
   keep_top_k();
+  weigh();
   keep_top_p();
   keep_min_p();
   return draw();
 }
 
-void Sampler::weigh(double top) {
-  candidates_.clear();
-  for (size_t i = 0; i < scores_.size(); ++i) {
-    const double below = scores_[i] - top;
-    const double weight = below == 0.0 ? 1.0 : std::exp(below / sampling_.temperature);
-    if (weight > 0.0) candidates_.push_back({weight, static_cast<int32_t>(i)});
-  }
-}
-
 void Sampler::keep_top_k() {
   const int64_t k = sampling_.top_k;
   if (k == 0 || k >= static_cast<int64_t>(candidates_.size())) return;
-  std::nth_element(candidates_.begin(), candidates_.begin() + k, candidates_.end(), kLikelier);
+  std::nth_element(candidates_.begin(), candidates_.begin() + k, candidates_.end(), kBetter);
   candidates_.resize(static_cast<size_t>(k));
+  std::sort(candidates_.begin(), candidates_.end(), kLowerId);
+}
+
+void Sampler::weigh() {
+  const double top = std::min_element(candidates_.begin(), candidates_.end(), kBetter)->score;
+  for (Candidate& candidate : candidates_) {
+    const double below = candidate.score - top;
+    candidate.weight = below == 0.0 ? 1.0 : std::exp(below / sampling_.temperature);
+  }
+  std::erase_if(candidates_, [](const Candidate& c) { return !(c.weight > 0.0); });
 }
 
 void Sampler::keep_top_p() {

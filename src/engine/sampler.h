@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <span>
 #include <vector>
 
 #include "engine/penalties.h"
 #include "engine/sampling.h"
+#include "linear/head_scan.h"
 #include "rsr/status.h"
 
 namespace rsr::engine {
@@ -27,14 +29,30 @@ class Sampler {
   /// when none is finite: weights or cache are broken.
   Result<int32_t> sample(std::span<const float> logits);
 
+  /// Which tokens decide the choice, for linear::find_candidates; nothing when all of them do: when
+  /// sampling has neither a top-k nor a min-p that comes first.
+  struct Need {
+    int64_t best = 1;
+    double window = 0;
+  };
+  std::optional<Need> need() const;
+  /// What is done to scores before the choice; refers to this sampler.
+  linear::ScoreChanges changes() const;
+
+  /// The same token as from all logits; the candidates hold all tokens needed, their logits are
+  /// finite.
+  int32_t sample(const linear::HeadCandidates& candidates);
+
  private:
   struct Candidate {
-    double weight;
+    double score;   // logit after penalties
+    double weight;  // exp((score - top) / temperature); the best has weight 1
     int32_t id;
   };
 
   int32_t choose(std::span<const float> logits);
-  void weigh(double top);
+  int32_t draw_candidate();
+  void weigh();
   void keep_top_k();
   void keep_top_p();
   void keep_min_p();
@@ -43,8 +61,8 @@ class Sampler {
   Sampling sampling_;
   Penalties penalties_;
   std::mt19937_64 random_;
-  std::vector<double> scores_;         // logits after penalties
-  std::vector<Candidate> candidates_;  // exp((score - top) / temperature); the best has weight 1
+  std::vector<double> scores_;  // logits after penalties, of all tokens
+  std::vector<Candidate> candidates_;
 };
 
 }  // namespace rsr::engine

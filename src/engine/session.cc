@@ -110,19 +110,23 @@ Result<GenerateStats> Session::Impl::generate(std::string_view prompt,
   RSR_ASSIGN_OR_RETURN(const int64_t kept, tokens_kept(next.ids));
   Undo undo(this, std::move(next), kept);
   GenerateStats stats;
-  if (!read_prompt(on_text, &stats)) {
+  engine::Sampler sampler(engine::choose_sampling(options, engine->generation), history.ids);
+  head.restart();
+  if (!read_prompt(sampler, on_text, &stats)) {
     stats.finish = FinishReason::cancelled;
     return stats;
   }
   const int64_t first = sequence->length;
   engine::Reply reply(options.stop, on_text);
-  RSR_RETURN_IF_ERROR(answer(options, &reply, &stats));
+  RSR_RETURN_IF_ERROR(answer(options, &sampler, &reply, &stats));
   if (!history.messages.empty()) history.messages.push_back({"assistant", reply.text()});
   undo.keep();
   const double mean_length = static_cast<double>(first + sequence->length) / 2;
-  stats.bytes_per_token = static_cast<double>(model.weight_bytes()) +
-                          mean_length * static_cast<double>(model::KvCache::bytes_per_position(
-                                            model.config, engine->kv_type));
+  stats.head_candidates = head.mean_candidates();
+  stats.bytes_per_token =
+      static_cast<double>(model.weight_bytes() - model.head.bytes()) + head.mean_bytes(model) +
+      mean_length *
+          static_cast<double>(model::KvCache::bytes_per_position(model.config, engine->kv_type));
   return stats;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/engine_impl.h"
+#include "engine/head.h"
 #include "engine/history.h"
 #include "engine/reply.h"
 #include "engine/sampler.h"
@@ -41,23 +42,30 @@ struct Session::Impl {
 
   /// Reads what is unread, tile by tile; false when the callback ended it. Fills in the numbers of
   /// the prompt.
-  bool read_prompt(const TextCallback& on_text, GenerateStats* stats);
+  bool read_prompt(const engine::Sampler& sampler, const TextCallback& on_text,
+                   GenerateStats* stats);
 
   /// Generates after a prompt; fills in everything but the prompt's numbers.
-  Status answer(const GenerateOptions& options, engine::Reply* reply, GenerateStats* stats);
+  Status answer(const GenerateOptions& options, engine::Sampler* sampler, engine::Reply* reply,
+                GenerateStats* stats);
   Result<int32_t> next_token(engine::Sampler* sampler, GenerateStats* stats);
 
-  /// One forward pass over the next `count` unread tokens; the engine's sessions take turns.
-  void read(size_t count, model::LogitsOf which);
+  /// One forward pass over the next `count` unread tokens without a head.
+  void read_on(size_t count);
+  /// One over all unread tokens, for the sampler.
+  void read_last(const engine::Sampler& sampler);
 
+  std::span<const int32_t> unread_tokens() const {
+    return std::span(history.ids).subspan(static_cast<size_t>(sequence->length));
+  }
   size_t unread() const { return history.ids.size() - static_cast<size_t>(sequence->length); }
   int64_t room() const { return engine->context_length - sequence->length; }
 
   std::shared_ptr<const Engine::Impl> engine;
   std::optional<model::Sequence> sequence;  // from the first generate() on
   engine::History history;
-  std::string system;             // the system message; empty: none
-  std::span<const float> logits;  // of the last token read; in the sequence's scratch
+  std::string system;  // the system message; empty: none
+  engine::Head head;
 };
 
 }  // namespace rsr

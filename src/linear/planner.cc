@@ -77,7 +77,8 @@ KernelSet::KernelSet(Isa chosen, std::vector<std::string> not_these)
       quantize(best(kernels::kQuantizeI8, chosen, disabled)),
       dense_bf16(best(kernels::kDenseBf16F32, chosen, disabled)),
       dense_f16(best(kernels::kDenseF16F32, chosen, disabled)),
-      merge_states(best(kernels::kMergeStates, chosen, disabled)) {
+      merge_states(best(kernels::kMergeStates, chosen, disabled)),
+      scan(best(kernels::kScanI8, chosen, disabled)) {
   best_by_format(kernels::kMatvecI8, chosen, disabled, matvec_i8);
   best_by_format(kernels::kGemmI8, chosen, disabled, gemm_i8);
   best_by_format(kernels::kMatvecF32, chosen, disabled, matvec_f32);

@@ -12,6 +12,7 @@
 #include "kernels/gemm/list.h"
 #include "kernels/matvec/list.h"
 #include "kernels/quantize/list.h"
+#include "kernels/scan/list.h"
 #include "kernels/tables/list.h"
 #include "linear/tuning.h"
 #include "matrix/format.h"
@@ -62,6 +63,7 @@ struct KernelSet {
   const kernels::Kernel<kernels::Dense16F32Function>* dense_f16 = nullptr;
   std::array<AttentionKernels, 3> attention{};  // by kernels::KvType
   const kernels::Kernel<kernels::MergeStatesFunction>* merge_states = nullptr;
+  const kernels::Kernel<kernels::ScanI8Function>* scan = nullptr;
 
   /// The kernel for int8 inputs: a matvec for small batches, a gemm from the tuning's batch on.
   /// Null when the format has none at all (t3): it is then repacked on the way.

@@ -1,4 +1,5 @@
-// What the self-test tries with the kernels that know no packed matrix: tables, quantising, dense.
+// What the self-test tries with the kernels that know no packed matrix: tables, quantising, dense,
+// scan.
 #include <algorithm>
 #include <memory>
 
@@ -6,6 +7,7 @@
 #include "kernels/dense/list.h"
 #include "kernels/matvec/problem.h"
 #include "kernels/quantize/list.h"
+#include "kernels/scan/list.h"
 #include "kernels/tables/list.h"
 #include "linear/selftest_cases.h"
 
@@ -98,6 +100,43 @@ void add_dense(const auto& list, std::vector<SelftestCase>& cases) {
   }
 }
 
+/// Codes, inputs and sums of a scan; every byte value occurs.
+struct ScanProblem {
+  static constexpr int64_t kTiles = 9;
+  static constexpr int64_t kMaxSteps = 67;
+  AlignedArray<uint8_t> lines{static_cast<size_t>(kTiles * kMaxSteps * kernels::kScanLineBytes)};
+  std::vector<int8_t> x = std::vector<int8_t>(kMaxSteps * kernels::kScanXBytes);
+  std::vector<int32_t> sums = std::vector<int32_t>(2 * kTiles * kernels::kScanTileRows);
+
+  ScanProblem() {
+    for (size_t i = 0; i < lines.size(); ++i) lines[i] = static_cast<uint8_t>(i * 37 + i / 256);
+    for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<int8_t>(i * 91 + 128);
+  }
+  void run(kernels::ScanI8Function* function, int64_t steps) {
+    int32_t* low = sums.data() + kTiles * kernels::kScanTileRows;
+    const kernels::ScanI8 p{lines.data(), steps, x.data(), sums.data(), low};
+    function(p, 0, 2);
+    function(p, 2, kTiles);
+  }
+};
+
+void add_scan(std::vector<SelftestCase>& cases) {
+  for (const auto& kernel : kernels::kScanI8) {
+    if (!base::has_isa(kernel.isa)) continue;
+    SelftestCase one{kernel.name, {}};
+    for (const int64_t steps : {int64_t{1}, int64_t{32}, ScanProblem::kMaxSteps}) {
+      const auto expected = std::make_shared<ScanProblem>();
+      const auto got = std::make_shared<ScanProblem>();
+      expected->run(kernels::kScanI8[0].function, steps);
+      one.trials.emplace_back([=, function = kernel.function] {
+        got->run(function, steps);
+        return std::equal(got->sums.begin(), got->sums.end(), expected->sums.begin());
+      });
+    }
+    cases.push_back(std::move(one));
+  }
+}
+
 }  // namespace
 
 void add_array_cases(std::vector<SelftestCase>& cases) {
@@ -106,6 +145,7 @@ void add_array_cases(std::vector<SelftestCase>& cases) {
   add_quantize(cases);
   add_dense(kernels::kDenseBf16F32, cases);
   add_dense(kernels::kDenseF16F32, cases);
+  add_scan(cases);
 }
 
 }  // namespace rsr::linear

@@ -8,7 +8,7 @@
 
 namespace rsr::linear {
 
-/// Adds the kernels of tables, quantize and dense.
+/// Adds the kernels of tables, quantize, dense and scan.
 void add_array_cases(std::vector<SelftestCase>& cases);
 
 /// Adds the kernels of attention.

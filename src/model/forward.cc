@@ -92,9 +92,15 @@ class Tile {
     add_to_hidden();
   }
 
+  /// What the head reads, [batch, hidden].
+  const float* final_states() {
+    normalise(model_.final_norm, s_.hidden.data(), s_.normed.data());
+    return s_.normed.data();
+  }
+
   /// logits[batch - first, vocab] of the tokens from `first` on.
   void logits(int64_t first, float* out) {
-    normalise(model_.final_norm, s_.hidden.data(), s_.normed.data());
+    final_states();
     linear::multiply_dense(context_, model_.head.view,
                            s_.normed.data() + first * config_.hidden_size, batch_ - first, out);
   }
@@ -153,8 +159,10 @@ std::span<const float> forward(Context::Impl& context, const Model& model, Seque
   const auto count = static_cast<int64_t>(tokens.size());
   RSR_CHECK_OP(count, >=, 1);
   RSR_CHECK_OP(count, <=, sequence.cache.positions() - sequence.length);
-  const int64_t rows = which == LogitsOf::none ? 0 : which == LogitsOf::last ? 1 : count;
+  const int64_t rows = which == LogitsOf::all ? count : which == LogitsOf::last ? 1 : 0;
   const int64_t vocab = model.config.vocab_size;
+  const int64_t hidden = model.config.hidden_size;
+  std::span<const float> state;
   sequence.scratch.logits.reserve_discard(static_cast<size_t>(rows * vocab));
   float* out = sequence.scratch.logits.data();  // [rows, vocab]
   for (int64_t begin = 0; begin < count; begin += kTile) {
@@ -166,10 +174,24 @@ std::span<const float> forward(Context::Impl& context, const Model& model, Seque
       tile.feed_forward(layer);
     }
     if (which == LogitsOf::all) tile.logits(0, out + begin * vocab);
-    if (which == LogitsOf::last && begin + batch == count) tile.logits(batch - 1, out);
+    const bool is_last = begin + batch == count;
+    if (which == LogitsOf::last && is_last) tile.logits(batch - 1, out);
+    if (which == LogitsOf::last_state && is_last) {
+      state = {tile.final_states() + (batch - 1) * hidden, static_cast<size_t>(hidden)};
+    }
     sequence.length += batch;
   }
+  if (which == LogitsOf::last_state) return state;
   return {out, static_cast<size_t>(rows * vocab)};
+}
+
+std::span<const float> full_head(Context::Impl& context, const Model& model, Sequence& sequence,
+                                 std::span<const float> state) {
+  RSR_CHECK_OP(static_cast<int64_t>(state.size()), ==, model.config.hidden_size);
+  const auto vocab = static_cast<size_t>(model.config.vocab_size);
+  sequence.scratch.logits.reserve_discard(vocab);
+  linear::multiply_dense(context, model.head.view, state.data(), 1, sequence.scratch.logits.data());
+  return {sequence.scratch.logits.data(), vocab};
 }
 
 }  // namespace rsr::model

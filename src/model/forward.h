@@ -43,12 +43,19 @@ struct Sequence {
   Scratch scratch;
 };
 
-enum class LogitsOf { none, last, all };
+/// Logits of no token, of the last, of all; or none, but the state of the last token that the head
+/// would read, for whoever takes it from there.
+enum class LogitsOf { none, last, all, last_state };
 
 /// Appends `tokens` to the sequence: ids below the vocabulary size, no more than the cache has room
-/// for. Gives logits [rows, vocab] of the last token, of all, or none; they are valid until the
-/// next call. The bits do not depend on how tokens are divided into calls, nor on threads.
+/// for. Gives logits [rows, vocab] of the last token, of all, or none, or a state [hidden]; they
+/// are valid until the next call. The bits do not depend on how tokens are divided into calls, nor
+/// on threads.
 std::span<const float> forward(Context::Impl& context, const Model& model, Sequence& sequence,
                                std::span<const int32_t> tokens, LogitsOf which = LogitsOf::last);
+
+/// The logits [vocab] of such a state, in the sequence's scratch: those of LogitsOf::last.
+std::span<const float> full_head(Context::Impl& context, const Model& model, Sequence& sequence,
+                                 std::span<const float> state);
 
 }  // namespace rsr::model

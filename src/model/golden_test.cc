@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "io/safetensors.h"
+#include "linear/head_scan.h"
 #include "model/forward.h"
 #include "model/tiny_model.h"
 #include "model/write_prepared.h"
@@ -79,6 +80,27 @@ TEST_P(Golden, GreedyTokensAreThoseOfTheLibrary) {
       const auto logits = run(growing, ids, LogitsOf::last);
       const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
       ids = {static_cast<int32_t>(best)};
+      generated.push_back(ids[0]);
+    }
+    EXPECT_EQ(generated, prompt["continuation"].get<Ids>()) << prompt["logits"];
+  }
+}
+
+TEST_P(Golden, AScanFindsTheTokensOfTheFullHead) {
+  const auto form = linear::make_head_scan_form(context_.impl(), model_.head.view).value();
+  linear::HeadScanScratch scratch;
+  for (const base::Json& prompt : golden_["prompts"]) {
+    Ids ids = prompt["ids"];
+    Ids generated;
+    Sequence growing = sequence();
+    while (generated.size() < prompt["continuation"].size()) {
+      const auto state = run(growing, ids, LogitsOf::last_state);
+      const auto found =
+          linear::find_candidates(context_.impl(), model_.head.view, form,
+                                  {.x = state.data(), .rows = model_.config.vocab_size}, scratch);
+      const auto& logits = found.value().logits;
+      const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
+      ids = {found->ids[static_cast<size_t>(best)]};
       generated.push_back(ids[0]);
     }
     EXPECT_EQ(generated, prompt["continuation"].get<Ids>()) << prompt["logits"];

@@ -8,6 +8,7 @@
 
 #include "io/safetensors.h"
 #include "linear/context.h"
+#include "linear/head_scan_form.h"
 #include "model/config.h"
 #include "model/dense_table.h"
 #include "model/linear_layer.h"
@@ -40,8 +41,10 @@ struct Model {
   io::TensorStore store;
   std::optional<PreparedFile> prepared = {};  // the file, when the directory is a prepared one
   std::string notice = {};                    // what had to be repacked, for people
+  /// The head in eight bits, for linear/head_scan.h; empty: not wanted.
+  std::optional<linear::HeadScanForm> head_scan = {};
 
-  /// Bytes that one token reads besides its keys and values: all layers, norms and the head.
+  /// Bytes that one token reads besides its keys and values: all layers, norms and the full head.
   int64_t weight_bytes() const;
 };
 

@@ -5,8 +5,28 @@
 namespace rsr::kernels {
 namespace {
 
-// Rows that share the loads of x and hide the latency of the additions.
+// Rows that share the loads of x and hide the latency of the additions. They lie far apart, as four
+// streams: rows side by side are read at three quarters of the speed of memory (24 GB/s where four
+// streams reach 33, two threads), since the hardware's prefetchers stop at each 4 KiB page.
 constexpr int kRows = 4;
+constexpr int64_t kLine = 32;  // values of a cache line
+constexpr int kNear = 1024;    // bytes ahead, into L1
+constexpr int kFar = 2048;     // into L2
+
+#define RSR_INLINE __attribute__((always_inline))
+
+/// f(0) ... f(n - 1) with constant arguments: GCC 12 keeps arrays that loops index in memory.
+template <int i>
+struct Index {
+  constexpr operator int() const { return i; }  // NOLINT(google-explicit-constructor)
+};
+template <int n, int i = 0, class F>
+inline RSR_INLINE void repeat(const F& f) {
+  if constexpr (i < n) {
+    f(Index<i>{});
+    repeat<n, i + 1>(f);
+  }
+}
 
 __mmask16 lanes_below(int64_t n) {
   return n >= 16 ? __mmask16{0xFFFF} : static_cast<__mmask16>((1u << n) - 1);
@@ -32,36 +52,51 @@ struct F16 {
   static __m512 widen(__m256i bits) { return _mm512_cvtph_ps(bits); }
 };
 
+/// y[r * far] of the rows w + r * far * cols.
 template <class Format, int rows>
-void dot_rows(const uint16_t* w, const float* x, int64_t cols, float* y) {
+void dot_rows(const uint16_t* w, int64_t far, const float* x, int64_t cols, float* y) {
   __m512 sums[rows];
-  for (int r = 0; r < rows; ++r) sums[r] = _mm512_setzero_ps();
-  for (int64_t c = 0; c < cols; c += kDenseLanes) {
+  repeat<rows>([&](auto r) RSR_INLINE { sums[r] = _mm512_setzero_ps(); });
+  const int64_t stride = far * cols;
+  int64_t c = 0;
+  const auto add = [&](auto r, __m512 v, __m256i bits) RSR_INLINE {
+    sums[r] = _mm512_add_ps(sums[r], _mm512_mul_ps(Format::widen(bits), v));
+  };
+  const auto step = [&](int64_t at) RSR_INLINE {
+    const __m512 v = _mm512_loadu_ps(x + at);
+    repeat<rows>([&](auto r) RSR_INLINE {
+      add(r, v, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w + r * stride + at)));
+    });
+  };
+  for (; c + kLine <= cols; c += kLine) {  // a line of each row
+    repeat<rows>([&](auto r) RSR_INLINE {
+      const auto* at = reinterpret_cast<const char*>(w + r * stride + c);
+      _mm_prefetch(at + kNear, _MM_HINT_T0);
+      _mm_prefetch(at + kFar, _MM_HINT_T2);
+    });
+    step(c);
+    step(c + kDenseLanes);
+  }
+  for (; c < cols; c += kDenseLanes) {
     const __mmask16 lanes = lanes_below(cols - c);
     const __m512 v = _mm512_maskz_loadu_ps(lanes, x + c);
-    for (int r = 0; r < rows; ++r) {
-      const __m256i bits = _mm256_maskz_loadu_epi16(lanes, w + r * cols + c);
-      const __m512 wide = Format::widen(bits);
-      sums[r] = _mm512_add_ps(sums[r], _mm512_mul_ps(wide, v));
-    }
+    repeat<rows>(
+        [&](auto r) RSR_INLINE { add(r, v, _mm256_maskz_loadu_epi16(lanes, w + r * stride + c)); });
   }
-  for (int r = 0; r < rows; ++r) y[r] = tree(sums[r]);
+  repeat<rows>([&](auto r) RSR_INLINE { y[r * far] = tree(sums[r]); });
 }
 
 template <class Format>
 void rows_of(const Dense16F32& p, int64_t row_begin, int64_t row_end) {
-  int64_t row = row_begin;
-  for (; row + kRows <= row_end; row += kRows) {
+  const int64_t far = (row_end - row_begin) / kRows;
+  const auto rows = [&](auto count, int64_t row) {
     for (int64_t t = 0; t < p.batch; ++t) {
-      dot_rows<Format, kRows>(p.w + row * p.cols, p.x + t * p.cols, p.cols,
+      dot_rows<Format, count>(p.w + row * p.cols, far, p.x + t * p.cols, p.cols,
                               p.y + t * p.y_stride + row);
     }
-  }
-  for (; row < row_end; ++row) {
-    for (int64_t t = 0; t < p.batch; ++t) {
-      dot_rows<Format, 1>(p.w + row * p.cols, p.x + t * p.cols, p.cols, p.y + t * p.y_stride + row);
-    }
-  }
+  };
+  for (int64_t row = row_begin; row < row_begin + far; ++row) rows(Index<kRows>{}, row);
+  for (int64_t row = row_begin + kRows * far; row < row_end; ++row) rows(Index<1>{}, row);
 }
 
 }  // namespace

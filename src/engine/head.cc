@@ -1,0 +1,77 @@
+#include "engine/head.h"
+
+#include <mutex>
+
+#include "base/check.h"
+
+namespace rsr::engine {
+namespace {
+
+// Numbers of a table from which a scan is worth its memory: 2 million take 56 microseconds in full
+// and 32 by a scan, 0.08 million (the demo model) 5 either way.
+constexpr int64_t kWorthAScan = int64_t{2} << 20;
+
+}  // namespace
+
+Status add_head_scan(HeadMethod method, Context::Impl& context, model::Model* model) {
+  const linear::Dense& head = model->head.view;
+  const bool portable = context.kernels.scan->isa == base::Isa::reference;
+  const bool pays = head.rows * head.cols >= kWorthAScan && !portable;
+  if (method == HeadMethod::full || (method == HeadMethod::automatic && !pays)) return {};
+  model->head_scan = linear::make_head_scan_form(context, head);
+  if (model->head_scan.has_value() || method == HeadMethod::automatic) return {};
+  return base::error(ErrorCode::unsupported, "head: rows of ", head.cols,
+                     " columns are too long for a scan");
+}
+
+void Head::read(const Engine::Impl& engine, model::Sequence& sequence,
+                std::span<const int32_t> tokens, const Sampler& sampler) {
+  Context::Impl& context = engine.context.impl();
+  const std::lock_guard lock(context.mutex);
+  const auto state =
+      model::forward(context, engine.model, sequence, tokens, model::LogitsOf::last_state);
+  ++reads_;
+  if (scan(engine, state, sampler)) return;
+  found_.reset();
+  // Rows of the table beyond the tokenizer's ids are padding.
+  logits_ = model::full_head(context, engine.model, sequence, state)
+                .first(static_cast<size_t>(engine.tokenizer.vocab_size()));
+}
+
+bool Head::scan(const Engine::Impl& engine, std::span<const float> state, const Sampler& sampler) {
+  const auto& form = engine.model.head_scan;
+  const auto need = sampler.need();
+  if (!form.has_value() || !need.has_value()) return false;
+  const linear::ScoreChanges changes = sampler.changes();
+  const linear::HeadQuery query{.x = state.data(),
+                                .rows = engine.tokenizer.vocab_size(),
+                                .best = need->best,
+                                .window = need->window,
+                                .changes = changes.change ? &changes : nullptr};
+  found_ = linear::find_candidates(engine.context.impl(), engine.model.head.view, *form, query,
+                                   scratch_);
+  if (!found_.has_value()) return false;
+  ++scans_;
+  candidates_ += static_cast<int64_t>(found_->ids.size());
+  return true;
+}
+
+Result<int32_t> Head::sample(Sampler& sampler) const {
+  if (found_.has_value()) return sampler.sample(*found_);
+  return sampler.sample(logits_);
+}
+
+double Head::mean_candidates() const {
+  return scans_ > 0 ? static_cast<double>(candidates_) / static_cast<double>(scans_) : 0.0;
+}
+
+double Head::mean_bytes(const model::Model& model) const {
+  const auto full = static_cast<double>(model.head.bytes());
+  if (scans_ == 0) return full;
+  const double row = full / static_cast<double>(model.head.view.rows);
+  const double scanned = static_cast<double>(model.head_scan->bytes()) + mean_candidates() * row;
+  const double share = static_cast<double>(scans_) / static_cast<double>(reads_);
+  return share * scanned + (1 - share) * full;
+}
+
+}  // namespace rsr::engine

@@ -1,0 +1,278 @@
+// The candidates hold what the full head would choose, whatever the rows, and their logits have its
+// bits: adversarial tables and vectors, every instruction set of this machine.
+#include "linear/head_scan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "linear/head_scan_problem.h"
+
+namespace rsr::linear {
+namespace {
+
+/// One context for each instruction set of this machine.
+std::vector<Context> all_contexts() {
+  std::vector<Context> contexts;
+  for (const base::Isa isa : base::kAllIsas) {
+    if (!base::has_isa(isa)) continue;
+    contexts.push_back(Context::create({.threads = 2, .isa = base::isa_name(isa)}).value());
+  }
+  return contexts;
+}
+
+/// The rows that a query wants, by the full head.
+std::vector<int32_t> wanted_rows(const HeadQuery& query, const std::vector<float>& logits) {
+  std::vector<double> scores(logits.begin(), logits.begin() + query.rows);
+  if (query.changes != nullptr) {
+    for (const int32_t id : query.changes->ids) {
+      if (id >= query.rows) continue;
+      double& score = scores[static_cast<size_t>(id)];
+      score = query.changes->change(id, score);
+    }
+  }
+  std::vector<int32_t> ids(scores.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  std::stable_sort(ids.begin(), ids.end(), [&](int32_t a, int32_t b) {
+    return scores[static_cast<size_t>(a)] > scores[static_cast<size_t>(b)];
+  });
+  auto count = static_cast<size_t>(std::min(query.best, query.rows));
+  const double last = scores[static_cast<size_t>(ids[count - 1])];
+  while (query.window > 0 && count < ids.size() &&
+         scores[static_cast<size_t>(ids[count])] > last - query.window) {
+    ++count;
+  }
+  ids.resize(count);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+class HeadScan : public testing::Test {
+ protected:
+  /// Checks a query on every instruction set; the number of candidates.
+  size_t check(const Table& table, const HeadQuery& query) {
+    const auto cols = static_cast<size_t>(table.view.cols);
+    const std::vector<float> x(query.x, query.x + cols);
+    std::vector<float> logits(static_cast<size_t>(table.view.rows));
+    multiply_dense(contexts_[0].impl(), table.view, query.x, 1, logits.data());
+    const std::vector<int32_t> wanted = wanted_rows(query, logits);
+    size_t count = 0;
+    for (const Context& context : contexts_) {
+      const auto form = make_head_scan_form(context.impl(), table.view);
+      const auto found = find_candidates(context.impl(), table.view, *form, query, scratch_);
+      EXPECT_TRUE(found.has_value()) << context.isa();
+      if (!found.has_value()) return 0;
+      EXPECT_TRUE(std::is_sorted(found->ids.begin(), found->ids.end()));
+      EXPECT_TRUE(std::includes(found->ids.begin(), found->ids.end(), wanted.begin(), wanted.end()))
+          << context.isa();
+      for (size_t i = 0; i < found->ids.size(); ++i) {
+        const float full = logits[static_cast<size_t>(found->ids[i])];
+        EXPECT_EQ(std::bit_cast<uint32_t>(found->logits[i]), std::bit_cast<uint32_t>(full));
+      }
+      if (query.changes == nullptr) expect_bounds_hold(logits, query.rows);
+      EXPECT_TRUE(count == 0 || count == found->ids.size()) << context.isa();
+      count = found->ids.size();
+    }
+    return count;
+  }
+  size_t check(const Table& table, const std::vector<float>& x, int64_t best = 1) {
+    return check(table, {.x = x.data(), .rows = table.view.rows, .best = best});
+  }
+
+  void expect_bounds_hold(const std::vector<float>& logits, int64_t rows) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const float logit = logits[static_cast<size_t>(r)];
+      ASSERT_LE(scratch_.lower[static_cast<size_t>(r)], logit) << r;
+      ASSERT_GE(scratch_.upper[static_cast<size_t>(r)], logit) << r;
+    }
+  }
+
+  std::vector<Context> contexts_ = all_contexts();
+  HeadScanScratch scratch_;
+  Random random_{7};
+};
+
+TEST_F(HeadScan, RandomTablesOfManyShapes) {
+  for (const int64_t cols : {1, 3, 4, 17, 64, 129, 320}) {
+    for (const int64_t rows : {1, 15, 16, 17, 63, 331}) {
+      for (const Float16 format : {Float16::bf16, Float16::f16}) {
+        Table table(rows, cols, format);
+        table.fill_normal(random_);
+        // Read as halves, some of the bits would be NaN or infinity.
+        if (format == Float16::f16) {
+          for (auto& bits : table.bits) bits = static_cast<uint16_t>(bits & 0xBFFFU);
+        }
+        for (const int64_t best : {1, 5, 40}) check(table, normal_vector(cols, random_), best);
+      }
+    }
+  }
+}
+
+TEST_F(HeadScan, FewRowsOfARealisticHeadAreCandidates) {
+  constexpr int64_t kCols = 2560;
+  Table table(4099, kCols);
+  table.fill_normal(random_);
+  std::vector<float> x = normal_vector(kCols, random_);
+  const size_t plain = check(table, x);
+  for (const size_t c : {5, 700, 701, 2000}) x[c] = 40.0f * (c % 2 == 0 ? 1.0f : -1.0f);
+  const size_t outliers = check(table, x);
+  RecordProperty("plain", std::to_string(plain));
+  RecordProperty("outliers", std::to_string(outliers));
+  EXPECT_LT(plain, 100u);
+  EXPECT_LT(outliers, 100u);
+}
+
+/// Trained tables have a few columns of numbers far larger than all others.
+TEST_F(HeadScan, ColumnsOfUnequalSizeCostNothing) {
+  constexpr int64_t kCols = 2560;
+  Table table(1500, kCols);
+  table.fill_normal(random_);
+  for (int64_t r = 0; r < 1500; ++r) {
+    for (const int64_t c : {0, 17, 900, 2559}) {  // 32 times: the exponent, where it is not zero
+      if ((table.at(r, c) & 0x7F80U) != 0) table.at(r, c) += 5U << 7;
+    }
+    table.at(r, 1200) = 0;
+  }
+  const size_t count = check(table, normal_vector(kCols, random_));
+  RecordProperty("unequal", std::to_string(count));
+  EXPECT_LT(count, 100u);
+}
+
+TEST_F(HeadScan, RowsThatDifferInOneLastPlace) {
+  for (int draw = 0; draw < 20; ++draw) {
+    Table table(200, 256);
+    table.fill_normal(random_);
+    const std::vector<float> x = normal_vector(256, random_);
+    for (int64_t r = 1; r < 200; ++r) {
+      table.copy_row(0, r);
+      table.at(r, static_cast<int64_t>(random_() % 256)) ^= 1U;
+    }
+    for (const int64_t best : {1, 5, 40}) EXPECT_EQ(check(table, x, best), 200u);
+  }
+}
+
+TEST_F(HeadScan, AmongEqualRowsTheLowestIdIsThere) {
+  Table table(500, 96);
+  table.fill_normal(random_);
+  const std::vector<float> x = normal_vector(96, random_);
+  for (const int64_t to : {499, 250, 31, 32}) table.copy_row(77, to);
+  for (const int64_t best : {1, 3, 5, 7}) check(table, x, best);
+  for (int64_t r = 0; r < 500; ++r) table.copy_row(77, r);
+  EXPECT_EQ(check(table, x), 500u);
+}
+
+/// The same numbers in another order of columns: equal sums but for the rounding of float.
+TEST_F(HeadScan, PermutedRowsOfAnEvenVector) {
+  for (int draw = 0; draw < 10; ++draw) {
+    Table table(300, 160);
+    table.fill_normal(random_);
+    for (int64_t r = 1; r < 300; ++r) {
+      table.copy_row(0, r);
+      std::shuffle(&table.at(r, 0), &table.at(r, 0) + 160, random_);
+    }
+    const std::vector<float> x(160, 0.7f);
+    for (const int64_t best : {1, 40}) check(table, x, best);
+  }
+}
+
+TEST_F(HeadScan, VectorsOfEveryKind) {
+  Table table(97, 130);
+  table.fill_normal(random_);
+  const std::vector<float> normal = normal_vector(130, random_);
+  const auto times = [&](float factor) {
+    std::vector<float> x = normal;
+    for (float& v : x) v *= factor;
+    return x;
+  };
+  for (const float factor : {0.0f, -0.0f, 1e-45f, 1e-40f, 1e-38f, 1e-33f, 1e-20f, 1e20f, 1e27f}) {
+    for (const int64_t best : {1, 5}) check(table, times(factor), best);
+  }
+  for (const float outlier : {50.0f, 1e4f, 1e10f, -1e25f}) {
+    std::vector<float> x = normal;
+    x[129] = outlier;
+    check(table, x, 5);
+    std::vector<float> single(130);
+    single[3] = outlier;
+    check(table, single, 5);
+  }
+  check(table, std::vector<float>(130, 127.0f));
+  check(table, std::vector<float>(130, 32512.0f));
+  check(table, std::vector<float>(130, -32767.5f));
+}
+
+TEST_F(HeadScan, RowsOfEveryKind) {
+  const float values[] = {0.0f,   -0.0f,   1.0f, -1.0f,   0.0078125f, 1e-40f, -1e-39f,
+                          1e-30f, -2e-30f, 3.0f, -127.0f, 1e-20f,     2.5e4f, 9e-41f};
+  Table table(64, 48);
+  table.fill_normal(random_);
+  for (int64_t r = 0; r < 14; ++r) {  // all values of a row equal
+    for (int64_t c = 0; c < 48; ++c) table.at(r, c) = to_bf16(values[r]);
+  }
+  for (int64_t r = 14; r < 40; ++r) {  // a row with one value of another size
+    table.at(r, r) = to_bf16(values[r % 14]);
+  }
+  for (const float factor : {1.0f, 1e-30f, 1e18f}) {
+    std::vector<float> x = normal_vector(48, random_);
+    for (float& v : x) v *= factor;
+    for (const int64_t best : {1, 5, 40, 64, 1000}) check(table, x, best);
+  }
+  for (auto& bits : table.bits) bits &= 0x807FU;  // denormals and zeros only
+  check(table, normal_vector(48, random_), 3);
+  std::fill(table.bits.begin(), table.bits.end(), uint16_t{0});
+  EXPECT_EQ(check(table, normal_vector(48, random_)), 64u);
+}
+
+TEST_F(HeadScan, AWindowKeepsWhatIsNear) {
+  Table table(700, 200);
+  table.fill_normal(random_);
+  const std::vector<float> x = normal_vector(200, random_);
+  size_t before = 0;
+  for (const double window : {0.0, 0.1, 0.5, 2.0, 1e9}) {
+    const size_t count = check(table, {.x = x.data(), .rows = 700, .best = 1, .window = window});
+    EXPECT_GE(count, before);
+    before = count;
+  }
+  EXPECT_EQ(before, 700u);
+}
+
+TEST_F(HeadScan, ChangesComeBeforeExclusion) {
+  Table table(333, 120);
+  table.fill_normal(random_);
+  for (int draw = 0; draw < 30; ++draw) {
+    const std::vector<float> x = normal_vector(120, random_);
+    std::vector<int32_t> ids = {332, 0, 400};  // one that does not count
+    while (ids.size() < 30) ids.push_back(static_cast<int32_t>(random_() % 300));
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    const ScoreChanges changes = {ids, [&](int32_t id, double score) {
+                                    score = score < 0 ? score * 1.7 : score / 1.7;
+                                    return score + (id % 5 == 0 ? 1.0 : -0.25);
+                                  }};
+    for (const int64_t best : {1, 5, 40}) {
+      check(table, {.x = x.data(), .rows = 333, .best = best, .changes = &changes});
+      check(table, {.x = x.data(), .rows = 310, .best = best, .changes = &changes});
+    }
+    const ScoreChanges extreme = {
+        ids, [&](int32_t id, double score) { return score * (id % 2 == 0 ? 3e38 : 1e-38); }};
+    check(table, {.x = x.data(), .rows = 333, .best = 5, .changes = &extreme});
+  }
+}
+
+TEST_F(HeadScan, PaddingRowsDoNotCount) {
+  Table table(100, 64);
+  table.fill_normal(random_);
+  const std::vector<float> x = normal_vector(64, random_);
+  for (int64_t c = 0; c < 64; ++c) table.at(50, c) = to_bf16(x[static_cast<size_t>(c)]);
+  for (const int64_t rows : {1, 31, 32, 49, 50}) {
+    check(table, {.x = x.data(), .rows = rows, .best = 3});
+  }
+}
+
+}  // namespace
+}  // namespace rsr::linear
