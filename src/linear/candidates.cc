@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "segment/cost.h"
+#include "linear/rsr_choice.h"
 
 namespace rsr::linear {
 namespace {
@@ -62,11 +62,17 @@ void add_rsr(const KernelSet& kernels, const ProductQuestion& q, RsrForm form,
   c.question.form = form;
   const auto measured = kernels.tuning.rsr_k({q.binary, form, q.rows, q.cols, 0});
   const auto alphabet = q.binary ? segment::Alphabet::binary : segment::Alphabet::ternary;
-  c.question.k = measured ? *measured : segment::choose_k(form, alphabet, q.rows, q.cols);
+  const RsrQuestion question{kernels.isa, form, alphabet, q.rows, q.cols};
+  c.question.k = measured ? *measured : choose_block_rows(question);
   c.measured_k = measured.has_value();
-  c.format = "groups";
-  c.kernel = q.floats ? kernels::best_kernel(kernels::kMatvecGroupsF32, kernels.isa).name
-                      : kernels::best_kernel(kernels::kMatvecGroupsI8, kernels.isa).name;
+  if (has_lanes(question, c.question.k)) {
+    c.format = "lanes";
+    c.kernel = q.floats ? kernels.lanes_f32->name : kernels.lanes_i8->name;
+  } else {
+    c.format = "groups";
+    c.kernel = q.floats ? kernels::best_kernel(kernels::kMatvecGroupsF32, kernels.isa).name
+                        : kernels::best_kernel(kernels::kMatvecGroupsI8, kernels.isa).name;
+  }
   all.push_back(c);
 }
 

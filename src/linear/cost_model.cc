@@ -7,6 +7,7 @@
 
 #include "kernels/matvec/matvec.h"
 #include "linear/packed_product.h"
+#include "linear/rsr_choice.h"
 #include "segment/cost.h"
 #include "segment/multiply.h"
 
@@ -64,6 +65,17 @@ constexpr MatvecRate kMatvecRates[] = {
     {true, Format::b1, Isa::avx512bw, {150, 150, 150, 150}},
 };
 
+struct LaneRate {
+  bool floats;
+  Isa isa;       // as above
+  double slots;  // 1e9 slots of RSR's lanes per second, one thread, index in the cache
+};
+
+constexpr LaneRate kLaneRates[] = {{false, Isa::avx2, 4},
+                                   {false, Isa::avx512vbmi, 30},
+                                   {true, Isa::avx2, 4},
+                                   {true, Isa::avx512bw, 5}};
+
 struct GemmRate {
   Isa isa;                      // as above
   std::array<double, 6> gmacs;  // with 2, 4, 8, 16, 32, 64 vectors
@@ -118,8 +130,24 @@ segment::Alphabet alphabet_of(const CostQuestion& q) {
   return q.binary ? segment::Alphabet::binary : segment::Alphabet::ternary;
 }
 
+RsrQuestion rsr_question(const CostQuestion& q) {
+  return {q.isa, q.form, alphabet_of(q), q.rows, q.cols};
+}
+
+/// Bytes and additions of RSR's lanes of random digits.
+void add_lanes(const CostQuestion& q, Cost& cost) {
+  const double weights = static_cast<double>(q.rows) * static_cast<double>(q.cols);
+  cost.bytes = std::llround(weights * segment::lane_bits(alphabet_of(q), q.k, q.cols) / 8);
+  cost.operations = static_cast<double>(cost.bytes) * static_cast<double>(q.batch);
+  const LaneRate* found = nullptr;
+  for (const LaneRate& line : kLaneRates) {
+    if (line.floats == q.floats && base::isa_includes(q.isa, line.isa)) found = &line;
+  }
+  cost.work_seconds = cost.operations / (1e9 * found->slots);
+}
+
 /// Groups, columns and additions of RSR's index of random digits, for one vector.
-void add_rsr(const CostQuestion& q, Cost& cost) {
+void add_groups(const CostQuestion& q, Cost& cost) {
   const segment::Alphabet alphabet = alphabet_of(q);
   const int64_t tile = std::min(q.cols, segment::kMaxTileCols);
   const double cells = std::ceil(static_cast<double>(q.rows) / q.k) *
@@ -156,7 +184,7 @@ int threads_used(const CostQuestion& q) {
 Cost predict(const CostQuestion& q) {
   Cost cost;
   if (q.kind == KernelKind::rsr) {
-    add_rsr(q, cost);
+    (has_lanes(rsr_question(q), q.k) ? add_lanes : add_groups)(q, cost);
   } else {
     add_packed(q, cost);
   }

@@ -69,7 +69,9 @@ KernelSet::KernelSet(Isa chosen, const std::vector<std::string>& disabled)
       tables_b1(best(kernels::kTablesB1F32, chosen, disabled)),
       quantize(best(kernels::kQuantizeI8, chosen, disabled)),
       dense_bf16(best(kernels::kDenseBf16F32, chosen, disabled)),
-      dense_f16(best(kernels::kDenseF16F32, chosen, disabled)) {
+      dense_f16(best(kernels::kDenseF16F32, chosen, disabled)),
+      lanes_i8(best(kernels::kLanesI8, chosen, disabled)),
+      lanes_f32(best(kernels::kLanesF32, chosen, disabled)) {
   best_by_format(kernels::kMatvecI8, chosen, disabled, matvec_i8);
   best_by_format(kernels::kGemmI8, chosen, disabled, gemm_i8);
   best_by_format(kernels::kMatvecF32, chosen, disabled, matvec_f32);

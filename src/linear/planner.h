@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "kernels/dense/list.h"
 #include "kernels/gemm/list.h"
+#include "kernels/lanes/list.h"
 #include "kernels/matvec/list.h"
 #include "kernels/quantize/list.h"
 #include "kernels/tables/list.h"
@@ -51,6 +52,8 @@ struct KernelSet {
   const kernels::Kernel<kernels::QuantizeI8Function>* quantize = nullptr;
   const kernels::Kernel<kernels::Dense16F32Function>* dense_bf16 = nullptr;
   const kernels::Kernel<kernels::Dense16F32Function>* dense_f16 = nullptr;
+  const kernels::Kernel<kernels::LanesI8Function>* lanes_i8 = nullptr;
+  const kernels::Kernel<kernels::LanesF32Function>* lanes_f32 = nullptr;
 
   /// The kernel for int8 inputs: a matvec for small batches, a gemm from the tuning's batch on.
   /// Null when the format has none at all (t3): it is then repacked on the way.

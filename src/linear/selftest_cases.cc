@@ -5,6 +5,7 @@
 
 #include "base/aligned.h"
 #include "kernels/gemm/list.h"
+#include "kernels/lanes/problem.h"
 #include "kernels/matvec/list.h"
 #include "kernels/matvec/problem.h"
 #include "kernels/tables/list.h"
@@ -192,6 +193,43 @@ void add_groups(const List& list, std::vector<SelftestCase>& cases) {
   }
 }
 
+/// RSR's lanes against the reference: five lines and a rest of rows, windows of full width and
+/// narrower tiles.
+template <class X, class Sum>
+Trial trial_lanes(void (*function)(const kernels::Lanes<X, Sum>&, int64_t, int64_t) noexcept,
+                  const kernels::LanesShape& shape,
+                  void (*reference)(const kernels::Lanes<X, Sum>&, int64_t, int64_t) noexcept) {
+  const auto problem = std::make_shared<kernels::LanesProblem>(shape);
+  const auto x = std::make_shared<std::vector<X>>(problem->x.begin(), problem->x.end());
+  const auto expected = std::make_shared<AlignedArray<Sum>>(problem->sum_count());
+  const auto got = std::make_shared<AlignedArray<Sum>>(problem->sum_count());
+  auto p = problem->params<X, Sum>(x->data());
+  p.sums = expected->data();
+  reference(p, 0, problem->groups.block_count());
+  p.sums = got->data();
+  return [problem, x, p, expected, got, function] {
+    function(p, 0, problem->groups.block_count());
+    return std::equal(got->data(), got->data() + got->size(), expected->data());
+  };
+}
+
+template <class List>
+void add_lanes(const List& list, std::vector<SelftestCase>& cases) {
+  using segment::Alphabet;
+  for (const auto& kernel : list) {
+    if (!base::has_isa(kernel.isa)) continue;
+    SelftestCase one{kernel.name, {}};
+    for (const kernels::LanesShape& shape :
+         {kernels::LanesShape{Alphabet::ternary, 4, 37, 700},
+          kernels::LanesShape{Alphabet::binary, 6, 20, 300, 0, 50},
+          kernels::LanesShape{Alphabet::binary, 5, 19, 200, 64, 50},
+          kernels::LanesShape{Alphabet::ternary, 3, 7, 90}}) {
+      one.trials.push_back(trial_lanes(kernel.function, shape, list[0].function));
+    }
+    cases.push_back(std::move(one));
+  }
+}
+
 }  // namespace
 
 std::vector<SelftestCase> kernel_cases() {
@@ -201,6 +239,8 @@ std::vector<SelftestCase> kernel_cases() {
   add_packed(kernels::kMatvecF32, kernels::kMatvecF32, trial_f32, cases);
   add_groups(kernels::kMatvecGroupsI8, cases);
   add_groups(kernels::kMatvecGroupsF32, cases);
+  add_lanes(kernels::kLanesI8, cases);
+  add_lanes(kernels::kLanesF32, cases);
   add_array_cases(cases);
   return cases;
 }

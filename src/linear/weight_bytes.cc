@@ -56,7 +56,7 @@ WeightHeader header_of(const Weight::Impl& w) {
     return h;
   }
   const auto& rsr = std::get<RsrWeight>(w.packed);
-  const bool ternary = rsr.groups().alphabet == segment::Alphabet::ternary;
+  const bool ternary = rsr.alphabet() == segment::Alphabet::ternary;
   h.format = linear::kGroupsName;
   h.alphabet = ternary ? Alphabet::ternary : rsr.signs() ? Alphabet::signs : Alphabet::binary;
   h.form = rsr.form();
@@ -111,18 +111,28 @@ Result<Packed> read_packed(std::span<const uint8_t> payload, const WeightHeader&
   return packed;
 }
 
+/// Column groups or lanes: the payload's magic tells.
+Result<RsrWeight::Index> read_index(std::span<const std::byte> payload) {
+  if (segment::is_lanes_image(payload)) {
+    RSR_ASSIGN_OR_RETURN(auto lanes, segment::lanes_from_bytes(payload));
+    return RsrWeight::Index(std::move(lanes));
+  }
+  RSR_ASSIGN_OR_RETURN(auto groups, segment::from_bytes(payload));
+  return RsrWeight::Index(std::move(groups));
+}
+
 Result<RsrWeight> read_rsr(std::span<const uint8_t> payload, const WeightHeader& h) {
-  auto groups = segment::from_bytes(std::as_bytes(payload));
-  if (!groups.ok()) return groups.status().with_context("weight");
-  const bool ternary = groups->alphabet == segment::Alphabet::ternary;
-  if (groups->rows != h.rows || groups->cols != h.cols ||
+  auto index = read_index(std::as_bytes(payload));
+  if (!index.ok()) return index.status().with_context("weight");
+  auto weight =
+      RsrWeight::restored(*std::move(index), h.form, h.alphabet == Alphabet::signs, h.group_size);
+  if (!weight.ok()) return weight.status().with_context("weight");
+  const bool ternary = weight->alphabet() == segment::Alphabet::ternary;
+  if (weight->rows() != h.rows || weight->cols() != h.cols ||
       ternary != (h.alphabet == Alphabet::ternary)) {
     return base::error(ErrorCode::corrupt_data, "weight: column groups of another matrix, ",
-                       groups->rows, " x ", groups->cols);
+                       weight->rows(), " x ", weight->cols());
   }
-  auto weight =
-      RsrWeight::restored(*std::move(groups), h.form, h.alphabet == Alphabet::signs, h.group_size);
-  if (!weight.ok()) return weight.status().with_context("weight");
   return weight;
 }
 
@@ -162,7 +172,9 @@ std::vector<uint8_t> weight_to_bytes(const Weight& weight) {
   if (const auto* packed = std::get_if<Packed>(&w.packed)) {
     payload = {packed->lines(), static_cast<size_t>(packed->nbytes())};
   } else {
-    groups = segment::to_bytes(std::get<RsrWeight>(w.packed).groups());
+    const auto& rsr = std::get<RsrWeight>(w.packed);
+    groups =
+        rsr.lanes() != nullptr ? segment::to_bytes(*rsr.lanes()) : segment::to_bytes(*rsr.groups());
     payload = {reinterpret_cast<const uint8_t*>(groups.data()), groups.size()};
   }
   h.payload_bytes = payload.size();

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "segment/cell_forms.h"
+#include "segment/lane_groups.h"
 
 namespace rsr::segment {
 namespace {
@@ -21,6 +22,12 @@ constexpr double kFoldEntry = 0.8;
 constexpr double kGrayRow = 5;
 constexpr double kMispredicted = 15;
 constexpr double kByte = 0.2;
+
+// What lanes reach in wide random matrices, with a third (ternary) or half (binary) of zeros: the
+// share of slots that are used, by k, and the columns that a window moves on by at most.
+constexpr double kLaneFillBinary[] = {1.0, 0.93, 0.86, 0.86, 0.79, 0.63};
+constexpr double kLaneFillTernary[] = {0.9, 0.95, 0.75, 0.77};
+constexpr double kWindowStep = 245;
 
 double base_of(Alphabet alphabet) {
   return alphabet == Alphabet::binary ? 2 : 3;
@@ -126,6 +133,24 @@ int choose_k(Form form, Alphabet alphabet, int64_t rows, int64_t cols) {
         estimate_cycles(form, alphabet, best, rows, cols)) {
       best = k;
     }
+  }
+  return best;
+}
+
+double lane_bits(Alphabet alphabet, int k, int64_t cols) {
+  const auto width = static_cast<double>(std::min(cols, kMaxTileCols));
+  const double slots = lane_lines(alphabet, k) * kLaneLineBytes;
+  const double used = 1 - 1 / patterns_of(alphabet, k);
+  const double fill = (alphabet == Alphabet::binary ? kLaneFillBinary : kLaneFillTernary)[k - 1];
+  const double rounds = std::ceil(width / std::min(kWindowStep, fill * slots / used));
+  return 8 * rounds * (slots + 2) / (width * k);
+}
+
+int choose_lane_k(Alphabet alphabet, int64_t rows, int64_t cols) {
+  const int limit = static_cast<int>(std::clamp<int64_t>(rows, 1, max_lane_k(alphabet)));
+  int best = 1;
+  for (int k = 2; k <= limit; ++k) {
+    if (lane_bits(alphabet, k, cols) < lane_bits(alphabet, best, cols)) best = k;
   }
   return best;
 }
