@@ -62,17 +62,12 @@ void add_rsr(const KernelSet& kernels, const ProductQuestion& q, RsrForm form,
   c.question.form = form;
   const auto measured = kernels.tuning.rsr_k({q.binary, form, q.rows, q.cols, 0});
   const auto alphabet = q.binary ? segment::Alphabet::binary : segment::Alphabet::ternary;
-  const RsrQuestion question{kernels.isa, form, alphabet, q.rows, q.cols};
+  const RsrQuestion question{kernels.isa, form, alphabet, q.rows, q.cols, q.floats};
   c.question.k = measured ? *measured : choose_block_rows(question);
   c.measured_k = measured.has_value();
-  if (has_lanes(question, c.question.k)) {
-    c.format = "lanes";
-    c.kernel = q.floats ? kernels.lanes_f32->name : kernels.lanes_i8->name;
-  } else {
-    c.format = "groups";
-    c.kernel = q.floats ? kernels::best_kernel(kernels::kMatvecGroupsF32, kernels.isa).name
-                        : kernels::best_kernel(kernels::kMatvecGroupsI8, kernels.isa).name;
-  }
+  const RsrIndex index = choose_index(question, c.question.k);
+  c.format = index_name(index);
+  c.kernel = rsr_kernel(kernels, index, q.floats);
   all.push_back(c);
 }
 

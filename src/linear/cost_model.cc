@@ -65,16 +65,8 @@ constexpr MatvecRate kMatvecRates[] = {
     {true, Format::b1, Isa::avx512bw, {150, 150, 150, 150}},
 };
 
-struct LaneRate {
-  bool floats;
-  Isa isa;       // as above
-  double slots;  // 1e9 slots of RSR's lanes per second, one thread, index in the cache
-};
-
-constexpr LaneRate kLaneRates[] = {{false, Isa::avx2, 4},
-                                   {false, Isa::avx512vbmi, 30},
-                                   {true, Isa::avx2, 4},
-                                   {true, Isa::avx512bw, 5}};
+// Slots of RSR's lanes that the int8 kernel looks up, one thread, index in the cache.
+constexpr double kLaneSlotsPerSecond = 27e9;
 
 struct GemmRate {
   Isa isa;                      // as above
@@ -131,7 +123,7 @@ segment::Alphabet alphabet_of(const CostQuestion& q) {
 }
 
 RsrQuestion rsr_question(const CostQuestion& q) {
-  return {q.isa, q.form, alphabet_of(q), q.rows, q.cols};
+  return {q.isa, q.form, alphabet_of(q), q.rows, q.cols, q.floats};
 }
 
 /// Bytes and additions of RSR's lanes of random digits.
@@ -139,11 +131,7 @@ void add_lanes(const CostQuestion& q, Cost& cost) {
   const double weights = static_cast<double>(q.rows) * static_cast<double>(q.cols);
   cost.bytes = std::llround(weights * segment::lane_bits(alphabet_of(q), q.k, q.cols) / 8);
   cost.operations = static_cast<double>(cost.bytes) * static_cast<double>(q.batch);
-  const LaneRate* found = nullptr;
-  for (const LaneRate& line : kLaneRates) {
-    if (line.floats == q.floats && base::isa_includes(q.isa, line.isa)) found = &line;
-  }
-  cost.work_seconds = cost.operations / (1e9 * found->slots);
+  cost.work_seconds = cost.operations / kLaneSlotsPerSecond;
 }
 
 /// Groups, columns and additions of RSR's index of random digits, for one vector.
@@ -184,7 +172,14 @@ int threads_used(const CostQuestion& q) {
 Cost predict(const CostQuestion& q) {
   Cost cost;
   if (q.kind == KernelKind::rsr) {
-    (has_lanes(rsr_question(q), q.k) ? add_lanes : add_groups)(q, cost);
+    const RsrIndex index = choose_index(rsr_question(q), q.k);
+    (index == RsrIndex::lanes ? add_lanes : add_groups)(q, cost);
+    if (index == RsrIndex::slices) {
+      cost.work_seconds =
+          static_cast<double>(q.batch) *
+          segment::estimate_slice_cycles(q.form, alphabet_of(q), q.k, q.rows, q.cols) /
+          kCyclesPerSecond;
+    }
   } else {
     add_packed(q, cost);
   }

@@ -1,5 +1,6 @@
-// Which index RSR has for a product: lanes (segment/lane_groups.h) where there are kernels for them
-// and they are not too many bytes, column groups (segment/column_groups.h) for all else.
+// Which index RSR has for a product: lanes (segment/lane_groups.h) for integers where bytes can be
+// permuted, slices (segment/group_slices.h) where there are gathers, and column groups
+// (segment/column_groups.h) for all else.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +21,15 @@ struct RsrQuestion {
   segment::Alphabet alphabet = segment::Alphabet::ternary;
   int64_t rows = 1;
   int64_t tile_cols = 1;
+  bool floats = false;  // inputs are known to be floats
 };
 
-/// Whether blocks of k rows have lanes. The matrix has the last word: one of few different columns
-/// has none.
-bool has_lanes(const RsrQuestion& question, int k);
+enum class RsrIndex { groups, lanes, slices };
+const char* index_name(RsrIndex index);
+
+/// The index for blocks of k rows. The matrix has the last word: one of few different columns has
+/// no lanes.
+RsrIndex choose_index(const RsrQuestion& question, int k);
 
 /// The best k without any measurement.
 int choose_block_rows(const RsrQuestion& question);

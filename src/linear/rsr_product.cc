@@ -1,6 +1,7 @@
 #include "linear/rsr_product.h"
 
 #include "segment/multiply.h"
+#include "segment/slice_forms.h"
 
 namespace rsr::linear {
 namespace {
@@ -63,6 +64,54 @@ void run_lanes(
   }
 }
 
+/// One token's inputs as slices read them: every tile with a zero behind it.
+template <class Wide, class X>
+void widen_tiles(const segment::GroupSlices& g, const X* x, Wide* out) {
+  for (int64_t tile = 0; tile < g.tile_count(); ++tile) {
+    const int64_t width = g.tile_width(tile);
+    out = std::copy_n(x + tile * g.tile_cols, width, out);
+    *out++ = 0;
+  }
+}
+
+/// The rows of one block and token: slices of each tile, then the form.
+template <class Kernel, class Wide, class Sum>
+void slice_rows(const Kernel& kernel, const RsrWeight& weight, int64_t block, int64_t segment,
+                const Wide* x, Sum* scratch, Sum* rows) {
+  const segment::GroupSlices& g = *weight.slices();
+  Sum* sums = scratch + (segment::pattern_count(g.alphabet, g.k) + 15) / 16 * 16;
+  for (int64_t tile = weight.index_tiles(segment).begin; tile < weight.index_tiles(segment).end;
+       ++tile) {
+    const int64_t cell = block * g.tile_count() + tile;
+    const int64_t begin = g.cell_slices[cell];
+    const int64_t end = g.cell_slices[cell + 1];
+    kernel.function({g.columns.data(), g.slice_steps.data(), x + tile * (g.tile_cols + 1), sums},
+                    begin, end);
+    segment::add_slices(weight.form(), g, g.patterns.data() + begin * segment::kSliceGroups, sums,
+                        (end - begin) * segment::kSliceGroups, scratch, rows);
+  }
+}
+
+template <class Wide, class Sum, class X, class Y>
+void run_slices(const kernels::Kernel<void(const kernels::Slices<Wide, Sum>&, int64_t,
+                                           int64_t) noexcept>& kernel,
+                const RsrWeight& weight, const Batch<X>& x, const Task& task, Y* y) {
+  const segment::GroupSlices& g = *weight.slices();
+  base::AlignedArray<Wide> inputs(static_cast<size_t>(g.cols + g.tile_count()));
+  // The table of a fold, and a sum for each pattern; both start on a line.
+  const int64_t patterns = (segment::pattern_count(g.alphabet, g.k) + 15) / 16 * 16;
+  base::AlignedArray<Sum> scratch(static_cast<size_t>(2 * patterns));
+  for (int64_t t = 0; t < task.tokens; ++t) {
+    widen_tiles(g, x.x + (task.token + t) * x.stride, inputs.data());
+    for (int64_t block = task.blocks.begin; block < task.blocks.end; ++block) {
+      Sum rows[segment::kMaxBlockRows] = {};
+      slice_rows(kernel, weight, block, task.segment, inputs.data(), scratch.data(), rows);
+      Y* out = y + t * g.rows + block * g.k;
+      for (int r = 0; r < g.block_rows(block); ++r) out[r] = static_cast<Y>(rows[r]);
+    }
+  }
+}
+
 /// From the binary matrix B to W = 2 B - 1. Twice a sum may wrap, the result never does.
 int32_t sign_sum(int32_t binary_sum, int32_t x_sum) {
   return static_cast<int32_t>(2u * static_cast<uint32_t>(binary_sum) -
@@ -98,6 +147,8 @@ float float_sum(const RsrWeight& weight, const Batch<float>& x, int64_t segment,
 void compute(const RsrWeight& weight, const Batch<int8_t>& x, const Task& task, int32_t* y) {
   if (weight.lanes() != nullptr) {
     run_lanes(*task.kernels.lanes_i8, weight, x, task, y);
+  } else if (weight.slices() != nullptr) {
+    run_slices(*task.kernels.slices_i32, weight, x, task, y);
   } else {
     run_groups(kernels::kMatvecGroupsI8, weight, x, task, y);
   }
@@ -110,6 +161,8 @@ void compute(const RsrWeight& weight, const Batch<int8_t>& x, const Task& task, 
 void compute(const RsrWeight& weight, const Batch<float>& x, const Task& task, float* y) {
   if (weight.lanes() != nullptr) {
     run_lanes(*task.kernels.lanes_f32, weight, x, task, y);
+  } else if (weight.slices() != nullptr) {
+    run_slices(*task.kernels.slices_f32, weight, x, task, y);
   } else {
     run_groups(kernels::kMatvecGroupsF32, weight, x, task, y);
   }

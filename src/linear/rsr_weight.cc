@@ -28,16 +28,25 @@ Result<int> block_rows(const RsrQuestion& q, int k) {
 
 Result<RsrWeight::Index> build_index(const segment::RowSource& source, const RsrQuestion& q,
                                      int64_t cols, const segment::BuildOptions& options) {
-  if (has_lanes(q, options.k)) {
+  if (choose_index(q, options.k) == RsrIndex::lanes) {
     RSR_ASSIGN_OR_RETURN(auto lanes,
                          segment::build_lanes(source, q.rows, cols, options, kMostLaneBits));
     if (lanes) return RsrWeight::Index(*std::move(lanes));
   }
   RSR_ASSIGN_OR_RETURN(auto groups, segment::build(source, q.rows, cols, options));
-  return RsrWeight::Index(std::move(groups));
+  return RsrWeight::sliced(std::move(groups), q);
 }
 
 }  // namespace
+
+RsrWeight::Index RsrWeight::sliced(segment::ColumnGroups groups, const RsrQuestion& question) {
+  const bool pattern_order = groups.order == segment::Order::pattern_value;
+  if (choose_index(question, groups.k) == RsrIndex::groups || !pattern_order ||
+      groups.k > segment::max_k(RsrForm::fold, groups.alphabet) || !segment::can_slice(groups)) {
+    return groups;
+  }
+  return segment::slice(groups);
+}
 
 RsrWeight::RsrWeight(Index index, RsrForm form, bool signs, matrix::ColumnLayout layout)
     : index_(std::move(index)),
@@ -56,13 +65,17 @@ Result<RsrWeight> RsrWeight::build(const MatrixView& matrix, const matrix::RowRe
   const bool signs = matrix.kind() == Kind::signs || matrix.kind() == Kind::sign_bits;
   RSR_ASSIGN_OR_RETURN(const base::Isa isa, base::choose_isa(options.isa));
   const RsrQuestion question{
-      isa, options.form,
-      matrix.is_binary() ? segment::Alphabet::binary : segment::Alphabet::ternary, matrix.rows(),
-      group_size > 0 ? group_size : matrix.cols()};
+      isa,
+      options.form,
+      matrix.is_binary() ? segment::Alphabet::binary : segment::Alphabet::ternary,
+      matrix.rows(),
+      group_size > 0 ? group_size : matrix.cols(),
+      options.inputs == Inputs::floats};
   segment::BuildOptions build;
   build.alphabet = question.alphabet;
   build.order = segment::required_order(options.form);
-  build.tile_cols = group_size;
+  // Tiles of the most columns that slices can have, unless scales say otherwise.
+  build.tile_cols = group_size > 0 ? group_size : segment::kMaxSliceCols;
   RSR_ASSIGN_OR_RETURN(build.k, block_rows(question, options.k));
   const segment::RowSource source = [&](int64_t row, int8_t* out) {
     values.read(row, out);

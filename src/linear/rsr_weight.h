@@ -1,14 +1,16 @@
-// A matrix as RSR's index: column groups, or lanes (drawn in segment/column_groups.h and
-// segment/lane_groups.h).
+// A matrix as RSR's index: column groups, lanes or slices (drawn in segment/column_groups.h,
+// lane_groups.h and group_slices.h).
 #pragma once
 
 #include <cstdint>
 #include <variant>
 
+#include "linear/rsr_choice.h"
 #include "matrix/column_layout.h"
 #include "matrix/values.h"
 #include "rsr/linear.h"
 #include "segment/column_groups.h"
+#include "segment/group_slices.h"
 #include "segment/lane_forms.h"
 #include "segment/lane_groups.h"
 
@@ -16,24 +18,29 @@ namespace rsr::linear {
 
 class RsrWeight {
  public:
-  using Index = std::variant<segment::ColumnGroups, segment::LaneGroups>;
+  using Index = std::variant<segment::ColumnGroups, segment::LaneGroups, segment::GroupSlices>;
 
   /// Builds the index of a checked matrix for `options.form` and `options.k` (0: chosen by cost).
   /// A matrix of signs is stored as the binary matrix B of W = 2 B - 1.
   static Result<RsrWeight> build(const MatrixView& matrix, const matrix::RowReader& values,
                                  const PrepareOptions& options, int64_t group_size);
 
+  /// Slices of groups where choose_index() wants them, else the groups as they are.
+  static Index sliced(segment::ColumnGroups groups, const RsrQuestion& question);
+
   /// A weight from the parts of another one: `index` as from_bytes() or lanes_from_bytes() check
   /// them. Errors: parts that do not belong together.
   static Result<RsrWeight> restored(Index index, RsrForm form, bool signs, int64_t group_size);
 
-  /// The index, whichever it is; null for the other one.
+  /// The index, whichever it is; null for the others.
   const segment::ColumnGroups* groups() const {
     return std::get_if<segment::ColumnGroups>(&index_);
   }
   const segment::LaneGroups* lanes() const { return std::get_if<segment::LaneGroups>(&index_); }
+  const segment::GroupSlices* slices() const { return std::get_if<segment::GroupSlices>(&index_); }
+  RsrIndex kind() const { return static_cast<RsrIndex>(index_.index()); }
 
-  // What both have.
+  // What all have.
   int64_t rows() const {
     return std::visit([](const auto& i) { return i.rows; }, index_);
   }

@@ -8,6 +8,7 @@
 #include "kernels/lanes/problem.h"
 #include "kernels/matvec/list.h"
 #include "kernels/matvec/problem.h"
+#include "kernels/slices/problem.h"
 #include "kernels/tables/list.h"
 #include "linear/selftest_cases.h"
 #include "segment/multiply.h"
@@ -230,6 +231,30 @@ void add_lanes(const List& list, std::vector<SelftestCase>& cases) {
   }
 }
 
+template <class X, class Sum>
+Trial trial_slices(void (*function)(const kernels::Slices<X, Sum>&, int64_t, int64_t) noexcept,
+                   void (*reference)(const kernels::Slices<X, Sum>&, int64_t, int64_t) noexcept) {
+  const auto problem =
+      std::make_shared<kernels::SlicesProblem>(std::vector<int64_t>{31, 30, 12, 1, 0, 7}, 500);
+  const auto x = std::make_shared<std::vector<X>>(problem->x.begin(), problem->x.end());
+  const auto size = static_cast<size_t>(problem->slices() * kernels::kSliceLanes);
+  const auto expected = std::make_shared<AlignedArray<Sum>>(size);
+  const auto got = std::make_shared<AlignedArray<Sum>>(size);
+  reference(problem->params(x->data(), expected->data()), 0, problem->slices());
+  return [problem, x, expected, got, function] {
+    function(problem->params(x->data(), got->data()), 0, problem->slices());
+    return std::equal(got->data(), got->data() + got->size(), expected->data());
+  };
+}
+
+template <class List>
+void add_slices(const List& list, std::vector<SelftestCase>& cases) {
+  for (const auto& kernel : list) {
+    if (!base::has_isa(kernel.isa)) continue;
+    cases.push_back({kernel.name, {trial_slices(kernel.function, list[0].function)}});
+  }
+}
+
 }  // namespace
 
 std::vector<SelftestCase> kernel_cases() {
@@ -241,6 +266,8 @@ std::vector<SelftestCase> kernel_cases() {
   add_groups(kernels::kMatvecGroupsF32, cases);
   add_lanes(kernels::kLanesI8, cases);
   add_lanes(kernels::kLanesF32, cases);
+  add_slices(kernels::kSlicesI32, cases);
+  add_slices(kernels::kSlicesF32, cases);
   add_array_cases(cases);
   return cases;
 }

@@ -112,17 +112,20 @@ Result<Packed> read_packed(std::span<const uint8_t> payload, const WeightHeader&
 }
 
 /// Column groups or lanes: the payload's magic tells.
-Result<RsrWeight::Index> read_index(std::span<const std::byte> payload) {
+Result<RsrWeight::Index> read_index(std::span<const std::byte> payload, const WeightHeader& h,
+                                    base::Isa isa) {
   if (segment::is_lanes_image(payload)) {
     RSR_ASSIGN_OR_RETURN(auto lanes, segment::lanes_from_bytes(payload));
     return RsrWeight::Index(std::move(lanes));
   }
   RSR_ASSIGN_OR_RETURN(auto groups, segment::from_bytes(payload));
-  return RsrWeight::Index(std::move(groups));
+  const linear::RsrQuestion question{isa,         h.form,           groups.alphabet,
+                                     groups.rows, groups.tile_cols, h.inputs == Inputs::floats};
+  return RsrWeight::sliced(std::move(groups), question);
 }
 
-Result<RsrWeight> read_rsr(std::span<const uint8_t> payload, const WeightHeader& h) {
-  auto index = read_index(std::as_bytes(payload));
+Result<RsrWeight> read_rsr(std::span<const uint8_t> payload, const WeightHeader& h, base::Isa isa) {
+  auto index = read_index(std::as_bytes(payload), h, isa);
   if (!index.ok()) return index.status().with_context("weight");
   auto weight =
       RsrWeight::restored(*std::move(index), h.form, h.alphabet == Alphabet::signs, h.group_size);
@@ -194,7 +197,7 @@ Result<Weight> weight_from_bytes(std::span<const uint8_t> bytes, const LoadOptio
   // Behind the header's checks: asking the processor costs more than those do.
   RSR_ASSIGN_OR_RETURN(const base::Isa isa, base::choose_isa(options.isa));
   if (h.format == linear::kGroupsName) {
-    RSR_ASSIGN_OR_RETURN(RsrWeight rsr, read_rsr(payload, h));
+    RSR_ASSIGN_OR_RETURN(RsrWeight rsr, read_rsr(payload, h, isa));
     return Weight(std::make_shared<Weight::Impl>(Weight::Impl{h.rows,
                                                               h.cols,
                                                               h.zero_share,

@@ -50,4 +50,9 @@ double lane_bits(Alphabet alphabet, int k, int64_t cols);
 /// what such a product waits for, so that its bytes are its cost.
 int choose_lane_k(Alphabet alphabet, int64_t rows, int64_t cols);
 
+/// As estimate_cycles() and choose_k() for slices of groups (group_slices.h); k at most that of a
+/// fold.
+double estimate_slice_cycles(Form form, Alphabet alphabet, int k, int64_t rows, int64_t cols);
+int choose_slice_k(Form form, Alphabet alphabet, int64_t rows, int64_t cols);
+
 }  // namespace rsr::segment

@@ -16,8 +16,8 @@
 //
 // A lane's sum over all rounds of a cell is the sum of its group. Windows overlap: the next one
 // starts at the first column that found no slot. A column whose own lane is full may be listed in
-// two or three others whose patterns add up to its own: + - 0 = (+ 0 0) + (0 - 0). That the lanes of
-// a column add up to it, and not that it has one lane, is the invariant.
+// two or three others whose patterns add up to its own: + - 0 = (+ 0 0) + (0 - 0). That the lanes
+// of a column add up to it, and not that it has one lane, is the invariant.
 //
 //   cell_rounds   int64 [cells + 1]   rounds of cell c: cell_rounds[c] .. cell_rounds[c+1]-1
 //   starts        uint16[rounds]      relative to the tile: 0, or at most its width - 255
