@@ -63,8 +63,8 @@ void add_rsr(const KernelSet& kernels, const ProductQuestion& q, RsrForm form,
   const auto measured = kernels.tuning.rsr_k({q.binary, form, q.rows, q.cols, 0});
   const auto alphabet = q.binary ? segment::Alphabet::binary : segment::Alphabet::ternary;
   const RsrQuestion question{kernels.isa, form, alphabet, q.rows, q.cols, q.floats};
-  c.question.k = measured ? *measured : choose_block_rows(question);
-  c.measured_k = measured.has_value();
+  c.measured_k = measured.has_value() && !q.floats;
+  c.question.k = c.measured_k ? *measured : choose_block_rows(question);
   const RsrIndex index = choose_index(question, c.question.k);
   c.format = index_name(index);
   c.kernel = rsr_kernel(kernels, index, q.floats);

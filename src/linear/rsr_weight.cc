@@ -20,7 +20,8 @@ Result<int> block_rows(const RsrQuestion& q, int k) {
   if (k == 0) {
     const bool binary = q.alphabet == segment::Alphabet::binary;
     const auto measured = tuning_for(q.isa).rsr_k({binary, q.form, q.rows, q.tile_cols, 0});
-    return measured ? *measured : choose_block_rows(q);
+    // rsr tune measures with integers; floats have another index, and another best k.
+    return measured && !q.floats ? *measured : choose_block_rows(q);
   }
   RSR_RETURN_IF_ERROR(segment::check_form(q.form, q.alphabet, k));
   return k;

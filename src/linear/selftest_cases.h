@@ -1,4 +1,4 @@
-// The two halves of kernel_cases(). Results are compared by value: the sign of a zero is no
+// The parts of kernel_cases(). Results are compared by value: the sign of a zero is no
 // kernel's promise, and a NaN equals nothing.
 #pragma once
 
@@ -7,6 +7,9 @@
 #include "linear/selftest.h"
 
 namespace rsr::linear {
+
+/// Adds the kernels of RSR's indexes.
+void add_rsr_cases(std::vector<SelftestCase>& cases);
 
 /// Adds the kernels of tables, quantize and dense.
 void add_array_cases(std::vector<SelftestCase>& cases);

@@ -31,7 +31,7 @@ constexpr double kWindowStep = 245;
 
 // A gathered column, with the 5% that short groups waste; a slice with its mispredicted loop end.
 constexpr double kColumnGathered = 0.65;
-constexpr double kSlice = 30;
+constexpr double kSlice = 20;
 
 double base_of(Alphabet alphabet) {
   return alphabet == Alphabet::binary ? 2 : 3;

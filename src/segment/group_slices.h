@@ -15,7 +15,7 @@
 //   patterns      uint32[slices][16]    as in column_groups.h; 0: no group
 //   columns       uint16[steps][16]
 //
-// Sorting keeps the waste small: 5% with ternary 14336 columns and k = 5, most of it the lanes that
+// Sorting keeps the waste small: 6% with ternary 14336 columns and k = 5, most of it the lanes that
 // the last slice of a cell lacks. Columns rise within a group, so that the sixteen walk through x
 // together.
 #pragma once
