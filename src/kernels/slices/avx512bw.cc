@@ -16,7 +16,7 @@ inline __m512i places(const uint16_t* columns) {
 }
 
 /// From zeros, with a mask that the compiler cannot see through: it drops a source that no lane
-/// takes, and then a gather waits for the register that it happens to be given (3.7 instead of 5
+/// takes, and then a gather waits for the register that it happens to be given (3.7 instead of 4.7
 /// columns/ns).
 inline __mmask16 all_lanes() {
   __mmask16 all = 0xFFFF;
