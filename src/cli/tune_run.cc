@@ -134,7 +134,8 @@ Result<std::vector<TuneRecord>> TuneRun::measure(const TuneJob& job) {
 /// One k after the other, since two sets of copies may not fit into memory.
 Result<std::vector<TuneRecord>> TuneRun::measure_rsr(const TuneJob& job) {
   const auto alphabet = job.binary ? segment::Alphabet::binary : segment::Alphabet::ternary;
-  const auto heights = linear::rsr_trials(*job.form, alphabet, job.rows, job.cols);
+  const auto heights =
+      linear::rsr_trials({context_.impl().isa, *job.form, alphabet, job.rows, job.cols});
   TuneRecord record{job, 1, "k", {}, {}};
   BenchProduct product(matrix_, *shape_, Activation::int8, 1);
   for (const int k : heights) {

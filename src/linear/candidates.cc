@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "segment/cost.h"
+#include "linear/rsr_choice.h"
 
 namespace rsr::linear {
 namespace {
@@ -62,11 +62,12 @@ void add_rsr(const KernelSet& kernels, const ProductQuestion& q, RsrForm form,
   c.question.form = form;
   const auto measured = kernels.tuning.rsr_k({q.binary, form, q.rows, q.cols, 0});
   const auto alphabet = q.binary ? segment::Alphabet::binary : segment::Alphabet::ternary;
-  c.question.k = measured ? *measured : segment::choose_k(form, alphabet, q.rows, q.cols);
-  c.measured_k = measured.has_value();
-  c.format = "groups";
-  c.kernel = q.floats ? kernels::best_kernel(kernels::kMatvecGroupsF32, kernels.isa).name
-                      : kernels::best_kernel(kernels::kMatvecGroupsI8, kernels.isa).name;
+  const RsrQuestion question{kernels.isa, form, alphabet, q.rows, q.cols, q.floats};
+  c.measured_k = measured.has_value() && !q.floats;
+  c.question.k = c.measured_k ? *measured : choose_block_rows(question);
+  const RsrIndex index = choose_index(question, c.question.k);
+  c.format = index_name(index);
+  c.kernel = rsr_kernel(kernels, index, q.floats);
   all.push_back(c);
 }
 

@@ -7,6 +7,7 @@
 
 #include "kernels/matvec/matvec.h"
 #include "linear/packed_product.h"
+#include "linear/rsr_choice.h"
 #include "segment/cost.h"
 #include "segment/multiply.h"
 
@@ -64,6 +65,9 @@ constexpr MatvecRate kMatvecRates[] = {
     {true, Format::b1, Isa::avx512bw, {150, 150, 150, 150}},
 };
 
+// Slots of RSR's lanes that the int8 kernel looks up, one thread, index in the cache.
+constexpr double kLaneSlotsPerSecond = 27e9;
+
 struct GemmRate {
   Isa isa;                      // as above
   std::array<double, 6> gmacs;  // with 2, 4, 8, 16, 32, 64 vectors
@@ -118,8 +122,20 @@ segment::Alphabet alphabet_of(const CostQuestion& q) {
   return q.binary ? segment::Alphabet::binary : segment::Alphabet::ternary;
 }
 
+RsrQuestion rsr_question(const CostQuestion& q) {
+  return {q.isa, q.form, alphabet_of(q), q.rows, q.cols, q.floats};
+}
+
+/// Bytes and additions of RSR's lanes of random digits.
+void add_lanes(const CostQuestion& q, Cost& cost) {
+  const double weights = static_cast<double>(q.rows) * static_cast<double>(q.cols);
+  cost.bytes = std::llround(weights * segment::lane_bits(alphabet_of(q), q.k, q.cols) / 8);
+  cost.operations = static_cast<double>(cost.bytes) * static_cast<double>(q.batch);
+  cost.work_seconds = cost.operations / kLaneSlotsPerSecond;
+}
+
 /// Groups, columns and additions of RSR's index of random digits, for one vector.
-void add_rsr(const CostQuestion& q, Cost& cost) {
+void add_groups(const CostQuestion& q, Cost& cost) {
   const segment::Alphabet alphabet = alphabet_of(q);
   const int64_t tile = std::min(q.cols, segment::kMaxTileCols);
   const double cells = std::ceil(static_cast<double>(q.rows) / q.k) *
@@ -156,7 +172,14 @@ int threads_used(const CostQuestion& q) {
 Cost predict(const CostQuestion& q) {
   Cost cost;
   if (q.kind == KernelKind::rsr) {
-    add_rsr(q, cost);
+    const RsrIndex index = choose_index(rsr_question(q), q.k);
+    (index == RsrIndex::lanes ? add_lanes : add_groups)(q, cost);
+    if (index == RsrIndex::slices) {
+      cost.work_seconds =
+          static_cast<double>(q.batch) *
+          segment::estimate_slice_cycles(q.form, alphabet_of(q), q.k, q.rows, q.cols) /
+          kCyclesPerSecond;
+    }
   } else {
     add_packed(q, cost);
   }

@@ -60,8 +60,8 @@ std::string explain_kernel(const Context::Impl& context, const Weight& weight, I
     return explain_packed(context, *packed, inputs, batch);
   }
   const bool floats = inputs == Inputs::floats;
-  return sentence(floats ? kernels::kMatvecGroupsF32[0].name : kernels::kMatvecGroupsI8[0].name,
-                  "groups", context.isa);
+  const RsrIndex index = std::get<RsrWeight>(weight.impl().packed).kind();
+  return sentence(rsr_kernel(context.kernels, index, floats), index_name(index), context.isa);
 }
 
 std::string explain_kernel(const Context::Impl& context, const Dense& dense) {

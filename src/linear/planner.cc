@@ -78,7 +78,11 @@ KernelSet::KernelSet(Isa chosen, std::vector<std::string> not_these)
       dense_bf16(best(kernels::kDenseBf16F32, chosen, disabled)),
       dense_f16(best(kernels::kDenseF16F32, chosen, disabled)),
       merge_states(best(kernels::kMergeStates, chosen, disabled)),
-      scan(best(kernels::kScanI8, chosen, disabled)) {
+      scan(best(kernels::kScanI8, chosen, disabled)),
+      lanes_i8(best(kernels::kLanesI8, chosen, disabled)),
+      lanes_f32(best(kernels::kLanesF32, chosen, disabled)),
+      slices_i32(best(kernels::kSlicesI32, chosen, disabled)),
+      slices_f32(best(kernels::kSlicesF32, chosen, disabled)) {
   best_by_format(kernels::kMatvecI8, chosen, disabled, matvec_i8);
   best_by_format(kernels::kGemmI8, chosen, disabled, gemm_i8);
   best_by_format(kernels::kMatvecF32, chosen, disabled, matvec_f32);
@@ -104,6 +108,19 @@ int KernelSet::token_tile(const kernels::MatvecI8Kernel& kernel, int64_t batch) 
   // A gemm has one width only: its tiles of inputs fill its registers.
   const bool fixed = &kernel == gemm_i8[static_cast<size_t>(kernel.format)];
   return tuned > 0 && !fixed ? std::min(widest, tuned) : widest;
+}
+
+const char* rsr_kernel(const KernelSet& kernels, RsrIndex index, bool floats) {
+  switch (index) {
+    case RsrIndex::lanes:
+      return floats ? kernels.lanes_f32->name : kernels.lanes_i8->name;
+    case RsrIndex::slices:
+      return floats ? kernels.slices_f32->name : kernels.slices_i32->name;
+    case RsrIndex::groups:
+      break;
+  }
+  return floats ? kernels::best_kernel(kernels::kMatvecGroupsF32, kernels.isa).name
+                : kernels::best_kernel(kernels::kMatvecGroupsI8, kernels.isa).name;
 }
 
 }  // namespace rsr::linear

@@ -10,10 +10,13 @@
 #include "kernels/attention/list.h"
 #include "kernels/dense/list.h"
 #include "kernels/gemm/list.h"
+#include "kernels/lanes/list.h"
 #include "kernels/matvec/list.h"
 #include "kernels/quantize/list.h"
 #include "kernels/scan/list.h"
+#include "kernels/slices/list.h"
 #include "kernels/tables/list.h"
+#include "linear/rsr_choice.h"
 #include "linear/tuning.h"
 #include "matrix/format.h"
 #include "matrix/packed.h"
@@ -64,6 +67,10 @@ struct KernelSet {
   std::array<AttentionKernels, 3> attention{};  // by kernels::KvType
   const kernels::Kernel<kernels::MergeStatesFunction>* merge_states = nullptr;
   const kernels::Kernel<kernels::ScanI8Function>* scan = nullptr;
+  const kernels::Kernel<kernels::LanesI8Function>* lanes_i8 = nullptr;
+  const kernels::Kernel<kernels::LanesF32Function>* lanes_f32 = nullptr;
+  const kernels::Kernel<kernels::SlicesI32Function>* slices_i32 = nullptr;
+  const kernels::Kernel<kernels::SlicesF32Function>* slices_f32 = nullptr;
 
   /// The kernel for int8 inputs: a matvec for small batches, a gemm from the tuning's batch on.
   /// Null when the format has none at all (t3): it is then repacked on the way.
@@ -72,5 +79,8 @@ struct KernelSet {
   /// Vectors of a token tile for a kernel and batch.
   int token_tile(const kernels::MatvecI8Kernel& kernel, int64_t batch) const;
 };
+
+/// The name of the kernel for an index of RSR.
+const char* rsr_kernel(const KernelSet& kernels, RsrIndex index, bool floats);
 
 }  // namespace rsr::linear

@@ -95,7 +95,8 @@ std::string Weight::describe() const {
   const double bits = 8.0 * static_cast<double>(nbytes()) /
                       (static_cast<double>(rows()) * static_cast<double>(cols()));
   if (const auto* rsr = std::get_if<RsrWeight>(&impl_->packed)) {
-    out << "groups, RSR " << linear::form_name(rsr->form()) << ", k = " << rsr->groups().k;
+    out << linear::index_name(rsr->kind()) << ", RSR " << linear::form_name(rsr->form())
+        << ", k = " << rsr->k();
   } else {
     out << matrix::format_name(std::get<matrix::Packed>(impl_->packed).format())
         << ", multiply-add";

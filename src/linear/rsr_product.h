@@ -1,4 +1,4 @@
-// The integer or float product of RSR's column groups with a batch, split over threads. Scales are
+// The integer or float product of RSR's index with a batch, split over threads. Scales are
 // the business of whoever receives the sums.
 #pragma once
 
@@ -30,7 +30,7 @@ using SumOf = std::conditional_t<std::is_same_v<X, int8_t>, int32_t, float>;
 
 /// What a thread is to compute: blocks of k rows of a segment, for some tokens.
 struct Task {
-  base::Isa isa;
+  const KernelSet& kernels;
   int64_t segment = 0;
   base::Range blocks;
   int64_t token = 0;   // first token
@@ -50,21 +50,20 @@ inline constexpr int64_t kTokensAtOnce = 64;
 template <class X, class Receive>
 void for_each_sum(Context::Impl& context, const RsrWeight& weight, const Batch<X>& x,
                   base::AlignedArray<SumOf<X>>& scratch, const Receive& receive) {
-  const int64_t rows = weight.groups().rows;
-  const int64_t k = weight.groups().k;
+  const int64_t rows = weight.rows();
+  const int64_t k = weight.k();
   scratch.reserve_discard(static_cast<size_t>(std::min(x.batch, kTokensAtOnce) * rows));
   for (int64_t token = 0; token < x.batch; token += kTokensAtOnce) {
     const int64_t tokens = std::min(kTokensAtOnce, x.batch - token);
     const auto part = [&](base::Range blocks) {
       const base::Range own{blocks.begin * k, std::min(rows, blocks.end * k)};
       for (int64_t s = 0; s < weight.layout().segments(); ++s) {
-        compute(weight, x, Task{context.isa, s, blocks, token, tokens}, scratch.data());
+        compute(weight, x, Task{context.kernels, s, blocks, token, tokens}, scratch.data());
         for (int64_t t = 0; t < tokens; ++t) receive(s, token + t, own, scratch.data() + t * rows);
       }
     };
     const int64_t work = k * weight.layout().cols() * tokens;
-    context.pool.parallel_for(weight.groups().block_count(), std::cref(part),
-                              kWorthAThread / work + 1);
+    context.pool.parallel_for(weight.block_count(), std::cref(part), kWorthAThread / work + 1);
   }
 }
 

@@ -9,7 +9,6 @@
 #include "kernels/matvec/problem.h"
 #include "kernels/tables/list.h"
 #include "linear/selftest_cases.h"
-#include "segment/multiply.h"
 
 namespace rsr::linear {
 namespace {
@@ -150,48 +149,6 @@ void add_packed(const List& list, const References& references, const MakeTrial&
   }
 }
 
-/// RSR's index: integers exactly, floats within a bound that every form keeps.
-template <class X, class Y>
-Trial trial_groups(void (*function)(const kernels::MatvecGroups<X, Y>&, int64_t, int64_t) noexcept,
-                   RsrForm form) {
-  const auto problem =
-      std::make_shared<Problem>(kernels::Values{Format::t2, Alphabet::ternary, 37, 300}, 3);
-  const segment::RowSource source = [&](int64_t row, int8_t* out) {
-    std::copy_n(problem->w.begin() + row * 300, 300, out);
-  };
-  const auto groups = std::make_shared<segment::ColumnGroups>(
-      segment::build(source, 37, 300, {.order = segment::required_order(form), .k = 5}).value());
-  const auto scratch = std::make_shared<AlignedArray<uint8_t>>(
-      static_cast<size_t>(segment::scratch_bytes(form, *groups)));
-  const auto x = std::make_shared<std::vector<X>>(problem->x.begin(), problem->x.end());
-  const auto y = std::make_shared<std::vector<Y>>(3 * 37);
-  kernels::MatvecGroups<X, Y> p{
-      groups.get(), static_cast<int>(form), 0, groups->tile_count(), x->data(), 300, 3, y->data(),
-      37,           scratch->data()};
-  // The inputs are whole numbers for floats, too, so that plain sums are exact.
-  std::vector<Y> expected(y->size());
-  for (size_t i = 0; i < expected.size(); ++i) {
-    const auto at = static_cast<int64_t>(i);
-    expected[i] = static_cast<Y>(problem->sum(at / 37, at % 37));
-  }
-  return [groups, scratch, x, y, p, expected, function] {
-    function(p, 0, groups->block_count());
-    return std::equal(expected.begin(), expected.end(), y->begin());
-  };
-}
-
-template <class List>
-void add_groups(const List& list, std::vector<SelftestCase>& cases) {
-  for (const auto& kernel : list) {
-    if (!base::has_isa(kernel.isa)) continue;
-    SelftestCase one{kernel.name, {}};
-    for (const RsrForm form : {RsrForm::scatter, RsrForm::fold, RsrForm::gray}) {
-      one.trials.push_back(trial_groups(kernel.function, form));
-    }
-    cases.push_back(std::move(one));
-  }
-}
-
 }  // namespace
 
 std::vector<SelftestCase> kernel_cases() {
@@ -199,8 +156,7 @@ std::vector<SelftestCase> kernel_cases() {
   add_packed(kernels::kMatvecI8, kernels::kMatvecI8, trial_i8, cases);
   add_packed(kernels::kGemmI8, kernels::kMatvecI8, trial_i8, cases);
   add_packed(kernels::kMatvecF32, kernels::kMatvecF32, trial_f32, cases);
-  add_groups(kernels::kMatvecGroupsI8, cases);
-  add_groups(kernels::kMatvecGroupsF32, cases);
+  add_rsr_cases(cases);
   add_array_cases(cases);
   add_attention_cases(cases);
   return cases;

@@ -8,6 +8,9 @@
 
 namespace rsr::linear {
 
+/// Adds the kernels of RSR's indexes.
+void add_rsr_cases(std::vector<SelftestCase>& cases);
+
 /// Adds the kernels of tables, quantize, dense and scan.
 void add_array_cases(std::vector<SelftestCase>& cases);
 

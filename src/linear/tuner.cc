@@ -108,9 +108,9 @@ int64_t choose_gemm_batch(const std::vector<GemmTimes>& times, int64_t fallback)
   return std::max(lost + 1, std::min(won, fallback));
 }
 
-std::vector<int> rsr_trials(RsrForm form, segment::Alphabet alphabet, int64_t rows, int64_t cols) {
-  const int chosen = segment::choose_k(form, alphabet, rows, cols);
-  const auto limit = std::min<int64_t>(rows, segment::max_k(form, alphabet));
+std::vector<int> rsr_trials(const RsrQuestion& q) {
+  const int chosen = choose_block_rows(q);
+  const auto limit = std::min<int64_t>(q.rows, segment::max_k(q.form, q.alphabet));
   std::vector<int> all = {chosen};
   for (const int k : {chosen - 1, chosen + 1}) {
     if (k >= 1 && k <= limit) all.push_back(k);

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "linear/planner.h"
+#include "linear/rsr_choice.h"
 #include "linear/tuning.h"
-#include "segment/column_groups.h"
 
 namespace rsr::linear {
 
@@ -43,7 +43,7 @@ struct GemmTimes {
 };
 int64_t choose_gemm_batch(const std::vector<GemmTimes>& times, int64_t fallback);
 
-/// Block heights to time for an index: what segment/cost.h chooses, first, and its neighbours.
-std::vector<int> rsr_trials(RsrForm form, segment::Alphabet alphabet, int64_t rows, int64_t cols);
+/// Block heights to time for an index: what choose_block_rows() says, first, and its neighbours.
+std::vector<int> rsr_trials(const RsrQuestion& question);
 
 }  // namespace rsr::linear

@@ -49,7 +49,7 @@ WeightHeader header_of(const Weight::Impl& w) {
     return h;
   }
   const auto& rsr = std::get<RsrWeight>(w.packed);
-  const bool ternary = rsr.groups().alphabet == segment::Alphabet::ternary;
+  const bool ternary = rsr.alphabet() == segment::Alphabet::ternary;
   h.format = linear::kGroupsName;
   h.alphabet = ternary ? Alphabet::ternary : rsr.signs() ? Alphabet::signs : Alphabet::binary;
   h.form = rsr.form();
@@ -67,7 +67,9 @@ std::vector<uint8_t> weight_to_bytes(const Weight& weight) {
   if (const auto* packed = std::get_if<Packed>(&w.packed)) {
     payload = {packed->lines(), static_cast<size_t>(packed->nbytes())};
   } else {
-    groups = segment::to_bytes(std::get<RsrWeight>(w.packed).groups());
+    const auto& rsr = std::get<RsrWeight>(w.packed);
+    groups =
+        rsr.lanes() != nullptr ? segment::to_bytes(*rsr.lanes()) : segment::to_bytes(*rsr.groups());
     payload = {reinterpret_cast<const uint8_t*>(groups.data()), groups.size()};
   }
   h.payload_bytes = payload.size();

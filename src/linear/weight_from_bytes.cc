@@ -111,19 +111,33 @@ Result<Packed> read_packed(const Image& image) {
   return packed;
 }
 
-Result<RsrWeight> read_rsr(const Image& image) {
+/// Column groups or lanes: the payload's magic tells.
+Result<RsrWeight::Index> read_index(const Image& image, base::Isa isa) {
   const WeightHeader& h = image.header;
-  auto groups = segment::from_bytes(std::as_bytes(image.payload()));
-  if (!groups.ok()) return groups.status().with_context("weight");
-  const bool ternary = groups->alphabet == segment::Alphabet::ternary;
-  if (groups->rows != h.rows || groups->cols != h.cols ||
+  const auto payload = std::as_bytes(image.payload());
+  if (segment::is_lanes_image(payload)) {
+    RSR_ASSIGN_OR_RETURN(auto lanes, segment::lanes_from_bytes(payload));
+    return RsrWeight::Index(std::move(lanes));
+  }
+  RSR_ASSIGN_OR_RETURN(auto groups, segment::from_bytes(payload));
+  const linear::RsrQuestion question{isa,         h.form,           groups.alphabet,
+                                     groups.rows, groups.tile_cols, h.inputs == Inputs::floats};
+  return RsrWeight::sliced(std::move(groups), question);
+}
+
+Result<RsrWeight> read_rsr(const Image& image, base::Isa isa) {
+  const WeightHeader& h = image.header;
+  auto index = read_index(image, isa);
+  if (!index.ok()) return index.status().with_context("weight");
+  auto weight =
+      RsrWeight::restored(*std::move(index), h.form, h.alphabet == Alphabet::signs, h.group_size);
+  if (!weight.ok()) return weight.status().with_context("weight");
+  const bool ternary = weight->alphabet() == segment::Alphabet::ternary;
+  if (weight->rows() != h.rows || weight->cols() != h.cols ||
       ternary != (h.alphabet == Alphabet::ternary)) {
     return base::error(ErrorCode::corrupt_data, "weight: column groups of another matrix, ",
-                       groups->rows, " x ", groups->cols);
+                       weight->rows(), " x ", weight->cols());
   }
-  auto weight =
-      RsrWeight::restored(*std::move(groups), h.form, h.alphabet == Alphabet::signs, h.group_size);
-  if (!weight.ok()) return weight.status().with_context("weight");
   return weight;
 }
 
@@ -185,7 +199,7 @@ Result<Weight> weight_from_bytes(std::span<const uint8_t> bytes, const LoadOptio
   RSR_ASSIGN_OR_RETURN(const base::Isa isa, base::choose_isa(options.isa));
   auto impl = std::make_shared<Weight::Impl>(frame_of(image.header, std::move(scales)));
   if (image.header.format == linear::kGroupsName) {
-    RSR_ASSIGN_OR_RETURN(impl->packed, read_rsr(image));
+    RSR_ASSIGN_OR_RETURN(impl->packed, read_rsr(image, isa));
   } else {
     RSR_ASSIGN_OR_RETURN(impl->packed, read_packed(image));
     RSR_RETURN_IF_ERROR(repack_for(isa, image.check_contents, *impl));

@@ -6,7 +6,8 @@
 //        8      4  version, 1
 //       12      4  bytes of this header, 128
 //       16      8  format as text, padded with zeros: "t5", "t2", "t3", "b1" (drawn in
-//                  matrix/format.h) or "groups" (segment/column_groups.h)
+//                  matrix/format.h) or "groups" (segment/column_groups.h or lane_groups.h: the
+//                  payload begins with a magic of its own)
 //       24      1  alphabet: 0 is {-1, 0, +1}, 1 is {0, 1}, 2 is {-1, +1}
 //       25      1  inputs it was prepared for: 0 any, 1 int8, 2 floats
 //       26      1  residency: 0 memory, 1 cache

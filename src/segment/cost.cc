@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "segment/cell_forms.h"
+#include "segment/lane_groups.h"
 
 namespace rsr::segment {
 namespace {
@@ -21,6 +22,16 @@ constexpr double kFoldEntry = 0.8;
 constexpr double kGrayRow = 5;
 constexpr double kMispredicted = 15;
 constexpr double kByte = 0.2;
+
+// What lanes reach in wide random matrices, with a third (ternary) or half (binary) of zeros: the
+// share of slots that are used, by k, and the columns that a window moves on by at most.
+constexpr double kLaneFillBinary[] = {1.0, 0.93, 0.86, 0.86, 0.79, 0.63};
+constexpr double kLaneFillTernary[] = {0.9, 0.95, 0.75, 0.77};
+constexpr double kWindowStep = 245;
+
+// A gathered column, with the 5% that short groups waste; a slice with its mispredicted loop end.
+constexpr double kColumnGathered = 0.65;
+constexpr double kSlice = 20;
 
 double base_of(Alphabet alphabet) {
   return alphabet == Alphabet::binary ? 2 : 3;
@@ -124,6 +135,48 @@ int choose_k(Form form, Alphabet alphabet, int64_t rows, int64_t cols) {
   for (int k = 2; k <= limit; ++k) {
     if (estimate_cycles(form, alphabet, k, rows, cols) <
         estimate_cycles(form, alphabet, best, rows, cols)) {
+      best = k;
+    }
+  }
+  return best;
+}
+
+double lane_bits(Alphabet alphabet, int k, int64_t cols) {
+  const auto width = static_cast<double>(std::min(cols, kMaxTileCols));
+  const double slots = lane_lines(alphabet, k) * kLaneLineBytes;
+  const double used = 1 - 1 / patterns_of(alphabet, k);
+  const double fill = (alphabet == Alphabet::binary ? kLaneFillBinary : kLaneFillTernary)[k - 1];
+  const double rounds = std::ceil(width / std::min(kWindowStep, fill * slots / used));
+  return 8 * rounds * (slots + 2) / (width * k);
+}
+
+int choose_lane_k(Alphabet alphabet, int64_t rows, int64_t cols) {
+  const int limit = static_cast<int>(std::clamp<int64_t>(rows, 1, max_lane_k(alphabet)));
+  int best = 1;
+  for (int k = 2; k <= limit; ++k) {
+    if (lane_bits(alphabet, k, cols) < lane_bits(alphabet, best, cols)) best = k;
+  }
+  return best;
+}
+
+double estimate_slice_cycles(Form form, Alphabet alphabet, int k, int64_t rows, int64_t cols) {
+  const int64_t tile = std::min(cols, kMaxTileCols);
+  const double used = static_cast<double>(tile) * (1 - 1 / patterns_of(alphabet, k));
+  const double groups = expected_groups(alphabet, k, tile);
+  const double last = form == Form::scatter ? kLane * scatter_additions(alphabet, k, groups)
+                                            : kFoldEntry * fold_additions(alphabet, k) + groups;
+  const double cell = kColumnGathered * used + kSlice * std::ceil(groups / 16) + last;
+  const int64_t blocks = (rows + k - 1) / k;
+  return cell * static_cast<double>(blocks) *
+         (static_cast<double>(cols) / static_cast<double>(tile));
+}
+
+int choose_slice_k(Form form, Alphabet alphabet, int64_t rows, int64_t cols) {
+  const int limit = static_cast<int>(std::clamp<int64_t>(rows, 1, max_k(Form::fold, alphabet)));
+  int best = 1;
+  for (int k = 2; k <= limit; ++k) {
+    if (estimate_slice_cycles(form, alphabet, k, rows, cols) <
+        estimate_slice_cycles(form, alphabet, best, rows, cols)) {
       best = k;
     }
   }

@@ -43,4 +43,16 @@ double estimate_cycles(Form form, Alphabet alphabet, int k, int64_t rows, int64_
 /// the columns of one tile where tiles are narrower than the matrix.
 int choose_k(Form form, Alphabet alphabet, int64_t rows, int64_t cols);
 
+/// Bits per weight of an index with lanes (lane_groups.h) for random digits, in tiles of `cols`.
+double lane_bits(Alphabet alphabet, int k, int64_t cols);
+
+/// The k with the fewest bits, at most max_lane_k() and not above the rows. Reading the index is
+/// what such a product waits for, so that its bytes are its cost.
+int choose_lane_k(Alphabet alphabet, int64_t rows, int64_t cols);
+
+/// As estimate_cycles() and choose_k() for slices of groups (group_slices.h); k at most that of a
+/// fold.
+double estimate_slice_cycles(Form form, Alphabet alphabet, int k, int64_t rows, int64_t cols);
+int choose_slice_k(Form form, Alphabet alphabet, int64_t rows, int64_t cols);
+
 }  // namespace rsr::segment

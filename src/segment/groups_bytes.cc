@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "matrix/values.h"
 #include "segment/column_groups.h"
+#include "segment/image.h"
 
 // The image, all numbers little-endian:
 //   magic   8 bytes "RSRGROUP"
@@ -17,48 +18,6 @@ namespace {
 
 constexpr uint8_t kMagic[8] = {'R', 'S', 'R', 'G', 'R', 'O', 'U', 'P'};
 constexpr uint32_t kVersion = 1;
-
-class Writer {
- public:
-  explicit Writer(size_t size) { out_.reserve(size); }
-  template <class T>
-  void number(T value) {
-    const auto bits = static_cast<uint64_t>(value);
-    for (size_t i = 0; i < sizeof(T); ++i) out_.push_back(static_cast<std::byte>(bits >> 8 * i));
-  }
-  template <class T>
-  void array(const std::vector<T>& values) {
-    for (const T v : values) number(v);
-  }
-  std::vector<std::byte> take() { return std::move(out_); }
-
- private:
-  std::vector<std::byte> out_;
-};
-
-// Reads past the end give zeros; from_bytes compares sizes before it reads arrays.
-class Reader {
- public:
-  explicit Reader(std::span<const std::byte> bytes) : bytes_(bytes) {}
-  template <class T>
-  T number() {
-    uint64_t bits = 0;
-    for (size_t i = 0; i < sizeof(T) && place_ < bytes_.size(); ++i, ++place_) {
-      bits |= static_cast<uint64_t>(bytes_[place_]) << 8 * i;
-    }
-    return static_cast<T>(bits);
-  }
-  template <class T>
-  void array(std::vector<T>& out, int64_t size) {
-    out.resize(static_cast<size_t>(size));
-    for (T& v : out) v = number<T>();
-  }
-  size_t left() const { return bytes_.size() - place_; }
-
- private:
-  std::span<const std::byte> bytes_;
-  size_t place_ = 0;
-};
 
 template <class... Args>
 Status corrupt(const Args&... args) {
@@ -174,9 +133,9 @@ std::vector<std::byte> to_bytes(const ColumnGroups& g) {
       out.number(static_cast<uint32_t>((*ranges)[c + 1] - (*ranges)[c]));
     }
   }
-  out.array(g.patterns);
-  out.array(g.lasts);
-  out.array(g.columns);
+  out.array<uint32_t>(g.patterns);
+  out.array<uint16_t>(g.lasts);
+  out.array<uint16_t>(g.columns);
   return out.take();
 }
 
