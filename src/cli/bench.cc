@@ -1,10 +1,12 @@
-// rsr bench: measures this machine. The measuring itself is in bench_matvec.cc.
+// rsr bench: measures this machine. The measuring itself is in bench_matvec.cc; bench model is in
+// bench_model_command.cc.
 #include <memory>
 #include <sstream>
 
 #include "cli/bench_lists.h"
 #include "cli/bench_output.h"
 #include "cli/commands.h"
+#include "cli/list_flag.h"
 
 namespace rsr::cli {
 namespace {
@@ -63,17 +65,6 @@ int run_matvec(const MatvecFlags& flags) {
   BenchWriter writer(format);
   const Status status = measure_all(*all, writer);
   return status.ok() ? kOk : fail(status);
-}
-
-template <class T>
-CLI::Option* add_list(CLI::App& command, const char* name, std::vector<T>& values,
-                      const char* help) {
-  // One argument with commas, so that what follows it is never taken for more of the list.
-  return command.add_option(name, values, help)
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->type_name("LIST")
-      ->capture_default_str();
 }
 
 void add_shape(CLI::App& command, MatvecFlags& flags) {
@@ -154,6 +145,7 @@ void add_bench(CLI::App& app, Action& action) {
   CLI::App* bench = app.add_subcommand("bench", "Measure this machine");
   bench->require_subcommand(1);
   add_matvec(*bench, action);
+  add_bench_model(*bench, action);
 }
 
 }  // namespace rsr::cli

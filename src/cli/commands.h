@@ -24,6 +24,8 @@ void add_fetch(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_prep(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+/// `rsr bench model`, of the command `rsr bench`.
+void add_bench_model(CLI::App& bench, Action& action);
 void add_selftest(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
 void add_tune(CLI::App& app, Action& action);

@@ -125,14 +125,16 @@ void add_end(CLI::App& command, GenerateOptions* generate) {
                    "Do not end where the model ends its answer");
 }
 
-void add_head(CLI::App& command, EngineOptions* engine) {
+}  // namespace
+
+void add_head(CLI::App& command, HeadMethod* method) {
   command
       .add_option_function<std::string>(
           "--head",
-          [engine](const std::string& how) {
-            engine->head = how == "full"   ? HeadMethod::full
-                           : how == "scan" ? HeadMethod::scan
-                                           : HeadMethod::automatic;
+          [method](const std::string& how) {
+            *method = how == "full"   ? HeadMethod::full
+                      : how == "scan" ? HeadMethod::scan
+                                      : HeadMethod::automatic;
           },
           "How the next token is found: full (all logits), scan (bounds from an 8-bit copy first: "
           "the same tokens, half the bytes) or automatic")
@@ -140,7 +142,19 @@ void add_head(CLI::App& command, EngineOptions* engine) {
       ->type_name("HOW");
 }
 
-}  // namespace
+void add_kv(CLI::App& command, KvCacheType* type) {
+  command
+      .add_option_function<std::string>(
+          "--kv",
+          [type](const std::string& name) {
+            *type = name == "f32"  ? KvCacheType::f32
+                    : name == "i8" ? KvCacheType::i8
+                                   : KvCacheType::f16;
+          },
+          "How keys and values of past tokens are kept: f32, f16 (the default) or i8")
+      ->check(CLI::IsMember({"f32", "f16", "i8"}))
+      ->type_name("TYPE");
+}
 
 ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
   add_model(command, &flags->model);
@@ -156,13 +170,7 @@ ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
   add_choice(command, &flags->generate);
   add_penalties(command, &flags->generate);
   add_threads(command, &flags->engine.context.threads);
-  command.add_option("--kv", flags->engine.kv_cache, "Type of the cache of keys and values")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, KvCacheType>{
-              {"f32", KvCacheType::f32}, {"f16", KvCacheType::f16}, {"i8", KvCacheType::i8}},
-          CLI::ignore_case))
-      ->type_name("TYPE")
-      ->default_str("f16");
+  add_kv(command, &flags->engine.kv_cache);
   add_pin(command, &flags->engine.context.pin_threads);
   add_verify(command, &flags->engine.verify);
   command
@@ -170,7 +178,7 @@ ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
                   "Tokens of context; 0: what the model was trained for")
       ->check(check_count<int64_t>)
       ->type_name("N");
-  add_head(command, &flags->engine);
+  add_head(command, &flags->engine.head);
   return options;
 }
 

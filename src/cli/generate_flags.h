@@ -32,4 +32,8 @@ Result<Engine> open_engine(const GenerateFlags& flags);
 /// The error with the flag that helps, where one does.
 Status with_advice(const Status& status);
 
+/// The options --kv and --head, which other commands that run models have too.
+void add_kv(CLI::App& command, KvCacheType* type);
+void add_head(CLI::App& command, HeadMethod* method);
+
 }  // namespace rsr::cli

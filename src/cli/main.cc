@@ -51,6 +51,7 @@ constexpr const char* kExamples =
     "  rsr prep models/demo -o demo.rsr\n"
     "  rsr selftest\n"
     "  rsr bench matvec --rows 4096 --cols 14336 --bits ternary\n"
+    "  rsr bench model --shape bitnet-2b\n"
     "  rsr explain --rows 4096 --cols 14336 --batch 8\n"
     "  rsr tune --suite models\n"
     "\n"

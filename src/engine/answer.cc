@@ -35,7 +35,9 @@ void Session::Impl::read_on(size_t count) {
 }
 
 void Session::Impl::read_last(const engine::Sampler& sampler) {
-  head.read(*engine, *sequence, unread_tokens(), sampler);
+  const engine::HeadModel with = {engine->context.impl(), engine->model,
+                                  engine->tokenizer.vocab_size()};
+  head.read(with, *sequence, unread_tokens(), sampler);
 }
 
 bool Session::Impl::read_prompt(const engine::Sampler& sampler, const TextCallback& on_text,

@@ -21,32 +21,31 @@ Status add_head_scan(HeadMethod method, Context::Impl& context, model::Model* mo
                      " columns are too long for a scan");
 }
 
-void Head::read(const Engine::Impl& engine, model::Sequence& sequence,
-                std::span<const int32_t> tokens, const Sampler& sampler) {
-  Context::Impl& context = engine.context.impl();
-  const std::lock_guard lock(context.mutex);
+void Head::read(const HeadModel& with, model::Sequence& sequence, std::span<const int32_t> tokens,
+                const Sampler& sampler) {
+  const std::lock_guard lock(with.context.mutex);
   const auto state =
-      model::forward(context, engine.model, sequence, tokens, model::LogitsOf::last_state);
+      model::forward(with.context, with.model, sequence, tokens, model::LogitsOf::last_state);
   ++reads_;
-  if (scan(engine, state, sampler)) return;
-  found_.reset();
-  // Rows of the table beyond the tokenizer's ids are padding.
-  logits_ = model::full_head(context, engine.model, sequence, state)
-                .first(static_cast<size_t>(engine.tokenizer.vocab_size()));
+  if (!scan(with, state, sampler)) {
+    found_.reset();
+    logits_ = model::full_head(with.context, with.model, sequence, state)
+                  .first(static_cast<size_t>(with.vocab));
+  }
+  sequence.scratch.lap(model::Stage::head);
 }
 
-bool Head::scan(const Engine::Impl& engine, std::span<const float> state, const Sampler& sampler) {
-  const auto& form = engine.model.head_scan;
+bool Head::scan(const HeadModel& with, std::span<const float> state, const Sampler& sampler) {
+  const auto& form = with.model.head_scan;
   const auto need = sampler.need();
   if (!form.has_value() || !need.has_value()) return false;
   const linear::ScoreChanges changes = sampler.changes();
   const linear::HeadQuery query{.x = state.data(),
-                                .rows = engine.tokenizer.vocab_size(),
+                                .rows = with.vocab,
                                 .best = need->best,
                                 .window = need->window,
                                 .changes = changes.change ? &changes : nullptr};
-  found_ = linear::find_candidates(engine.context.impl(), engine.model.head.view, *form, query,
-                                   scratch_);
+  found_ = linear::find_candidates(with.context, with.model.head.view, *form, query, scratch_);
   if (!found_.has_value()) return false;
   ++scans_;
   candidates_ += static_cast<int64_t>(found_->ids.size());

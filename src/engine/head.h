@@ -5,22 +5,30 @@
 #include <optional>
 #include <span>
 
-#include "engine/engine_impl.h"
 #include "engine/sampler.h"
 #include "linear/head_scan.h"
 #include "model/forward.h"
+#include "model/weights.h"
+#include "rsr/engine.h"
 
 namespace rsr::engine {
 
 /// The scan form that `method` asks for, built on all threads; an error where it cannot be had.
 Status add_head_scan(HeadMethod method, Context::Impl& context, model::Model* model);
 
+/// What a head reads with. Rows of the model's table from `vocab` on are padding.
+struct HeadModel {
+  Context::Impl& context;
+  const model::Model& model;
+  int64_t vocab;
+};
+
 /// The head of one session. A token is read by read(), and chosen by sample() afterwards.
 class Head {
  public:
   /// One forward pass over `tokens`, and what the sampler needs of the last one's logits. The
   /// engine's sessions take turns.
-  void read(const Engine::Impl& engine, model::Sequence& sequence, std::span<const int32_t> tokens,
+  void read(const HeadModel& with, model::Sequence& sequence, std::span<const int32_t> tokens,
             const Sampler& sampler);
   Result<int32_t> sample(Sampler& sampler) const;
 
@@ -32,7 +40,7 @@ class Head {
   double mean_bytes(const model::Model& model) const;
 
  private:
-  bool scan(const Engine::Impl& engine, std::span<const float> state, const Sampler& sampler);
+  bool scan(const HeadModel& with, std::span<const float> state, const Sampler& sampler);
 
   linear::HeadScanScratch scratch_;
   std::optional<linear::HeadCandidates> found_;

@@ -73,6 +73,9 @@ class TensorStore {
   /// The tensors of one file.
   static TensorStore of(const std::string& directory, SafetensorsFile file);
 
+  /// Without tensors: of a model that no file holds.
+  static TensorStore empty() { return {}; }
+
   /// nullptr when there is no tensor of that name.
   const Tensor* find(std::string_view name) const;
   /// An error that names the tensor when it is missing.

@@ -60,9 +60,11 @@ class Tile {
       rotate(cosine, sine, config_.num_heads, s_.queries.data() + t * config_.q_dim());
       rotate(cosine, sine, config_.num_kv_heads, s_.keys.data() + t * config_.kv_dim());
     });
+    s_.lap(Stage::rest);
     append(context_, config_, sequence_.cache, tile, s_.keys.data(), s_.values.data());
     attend(context_, config_, sequence_.cache, tile, s_.queries.data(), s_.attention,
            s_.mixed.data());
+    s_.lap(Stage::attention);
     normalise(w.attn_sub_norm, s_.mixed.data(), s_.mixed.data());
     s_.input.set(s_.mixed.data(), batch_, config_.q_dim());
     multiply({{&w.at(Projection::o), s_.normed.data()}});
@@ -86,6 +88,7 @@ class Tile {
   /// What the head reads, [batch, hidden].
   const float* final_states() {
     normalise(model_.final_norm, s_.hidden.data(), s_.normed.data());
+    s_.lap(Stage::rest);
     return s_.normed.data();
   }
 
@@ -94,6 +97,7 @@ class Tile {
     final_states();
     linear::multiply_dense(context_, model_.head.view,
                            s_.normed.data() + first * config_.hidden_size, batch_ - first, out);
+    s_.lap(Stage::head);
   }
 
  private:
@@ -142,7 +146,9 @@ class Tile {
   }
 
   void multiply(std::initializer_list<LinearInput::Output> outputs) {
+    s_.lap(Stage::rest);
     s_.input.multiply(context_, {outputs.begin(), outputs.size()});
+    s_.lap(Stage::linears);
   }
 
   void add_to_hidden() {

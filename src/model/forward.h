@@ -9,6 +9,7 @@
 #include "model/attention.h"
 #include "model/kv_cache.h"
 #include "model/linear_layer.h"
+#include "model/stage_timer.h"
 #include "model/weights.h"
 
 namespace rsr::model {
@@ -32,6 +33,11 @@ struct Scratch {
   base::AlignedArray<float> logits;   // [tokens with logits, vocab]
   AttentionScratch attention;
   LinearInput input;
+  StageTimer* stages = nullptr;  // for benchmarks: whoever sets it starts it
+
+  void lap(Stage stage) const {
+    if (stages != nullptr) stages->lap(stage);
+  }
 };
 
 /// One sequence of tokens on its way through a model.

@@ -1,0 +1,261 @@
+#include "cli/bench_model.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <utility>
+
+#include "base/check.h"
+#include "base/cpu.h"
+#include "base/memory_use.h"
+#include "cli/bench_matvec.h"
+#include "cli/bench_output.h"
+#include "cli/commands.h"
+#include "cli/limits.h"
+#include "cli/model_dir.h"
+#include "cli/timing.h"
+#include "engine/head.h"
+#include "model/synthetic.h"
+
+namespace rsr::cli {
+namespace {
+
+using base::error;
+using model::Model;
+using model::ModelConfig;
+using Lengths = std::vector<int64_t>;
+
+constexpr uint64_t kSeed = 1;
+
+model::KvType kv_type(const ModelBenchOptions& o) {
+  return static_cast<model::KvType>(o.engine.kv_cache);
+}
+
+/// The lengths asked for, or of the usual ones those that the model takes.
+Result<Lengths> lengths(const char* flag, const Lengths& asked, Lengths usual, int64_t most) {
+  for (const int64_t length : asked) {
+    if (length < 1 || length > most) {
+      return error(ErrorCode::invalid_argument, flag, ": ", length, " must be 1 to the ", most,
+                   " positions that the model was trained for");
+    }
+  }
+  if (!asked.empty()) return asked;
+  std::erase_if(usual, [=](int64_t length) { return length > most; });
+  if (usual.empty()) usual.push_back(most);
+  return usual;
+}
+
+int64_t longest(const Lengths& lengths) {
+  return *std::max_element(lengths.begin(), lengths.end());
+}
+
+/// An error when a synthetic model would need more memory than there is: Linux would promise it and
+/// then end some process, maybe another one.
+Status check_memory(const ModelBenchOptions& o, const ModelConfig& c, base::Isa isa,
+                    int64_t positions) {
+  const int64_t scan = o.engine.head == HeadMethod::full ? 0 : c.vocab_size * c.hidden_size;
+  const int64_t per_token = 4 * (2 * c.hidden_size + 2 * c.q_dim() + 2 * c.intermediate_size);
+  const int64_t needed = model::synthetic_bytes(c, isa) + scan +
+                         positions * model::KvCache::bytes_per_position(c, kv_type(o)) +
+                         model::kTile * per_token + default_cold_bytes();
+  const int64_t available = base::available_memory_bytes();
+  if (available == 0 || needed <= available) return {};
+  const auto gigabytes = [](int64_t bytes) {
+    return static_cast<double>(bytes / 10'000'000) / 100;
+  };
+  return error(ErrorCode::limit_exceeded, o.shape, " needs ", gigabytes(needed),
+               " GB of memory with this context; ", gigabytes(available), " GB are available");
+}
+
+/// What is measured.
+struct Subject {
+  Context context;
+  Model model;
+  Lengths prompts;
+  Lengths contexts;
+  double load_seconds = 0;
+
+  int64_t positions() const { return std::max(longest(prompts), longest(contexts)); }
+};
+
+Result<Model> load(const ModelBenchOptions& o, const std::string& directory,
+                   const ModelConfig& config, Context::Impl& context) {
+  const auto check = o.engine.verify ? model::FileCheck::contents : model::FileCheck::quick;
+  RSR_ASSIGN_OR_RETURN(Model model, o.shape.empty()
+                                        ? model::load_model(context, directory, check)
+                                        : model::synthetic_model(context, config, kSeed));
+  RSR_RETURN_IF_ERROR(engine::add_head_scan(o.engine.head, context, &model));
+  return model;
+}
+
+Result<Subject> open_subject(const ModelBenchOptions& o) {
+  std::string directory;
+  if (o.shape.empty()) {
+    RSR_ASSIGN_OR_RETURN(directory, model_directory(o.model));
+  }
+  RSR_ASSIGN_OR_RETURN(Context context, Context::create(o.engine.context));
+  RSR_ASSIGN_OR_RETURN(const ModelConfig config, o.shape.empty() ? model::read_config(directory)
+                                                                 : model::shape_config(o.shape));
+  const int64_t most = config.max_positions;
+  RSR_ASSIGN_OR_RETURN(Lengths prompts, lengths("--prompts", o.prompts, {32, 128, 512}, most));
+  RSR_ASSIGN_OR_RETURN(Lengths contexts,
+                       lengths("--contexts", o.contexts, {128, 1024, 4096}, most));
+  if (!o.shape.empty()) {
+    const int64_t positions = std::max(longest(prompts), longest(contexts));
+    RSR_RETURN_IF_ERROR(check_memory(o, config, context.impl().isa, positions));
+  }
+  const Progress progress(1 + prompts.size() + contexts.size());
+  progress.show(0, o.shape.empty() ? "loading" : "making random weights");
+  const double begin = now_seconds();
+  Result<Model> model = load(o, directory, config, context.impl());
+  const double seconds = now_seconds() - begin;
+  progress.clear();
+  if (!model.ok()) return model.status();
+  return Subject{std::move(context), std::move(model).value(), std::move(prompts),
+                 std::move(contexts), seconds};
+}
+
+class ModelBench {
+ public:
+  ModelBench(const ModelBenchOptions& options, const Subject& subject, model::KvCache cache)
+      : options_(options),
+        subject_(subject),
+        context_(subject.context.impl()),
+        model_(subject.model),
+        sequence_(std::move(cache)),
+        sampler_(engine::Sampling{}),
+        peak_(base::peak_resident_bytes()),
+        read_(default_cold_bytes()) {
+    sequence_.scratch.stages = &timer_;
+  }
+
+  Result<ModelBenchRecord> prefill(int64_t tokens) {
+    ModelBenchRecord record = describe(tokens);
+    record.is_prefill = true;
+    record.repeats = options_.prompt_repeats;
+    RSR_RETURN_IF_ERROR(time(0, tokens, &record));
+    return record;
+  }
+
+  Result<ModelBenchRecord> decode(int64_t context) {
+    ModelBenchRecord record = describe(context);
+    record.repeats = options_.repeats;
+    RSR_RETURN_IF_ERROR(time(context - 1, 1, &record));
+    const auto layers = static_cast<double>(model_.weight_bytes() - model_.head.bytes());
+    const int64_t position = model::KvCache::bytes_per_position(model_.config, kv_type(options_));
+    record.bytes_per_token =
+        layers + head_.mean_bytes(model_) + static_cast<double>(context * position);
+    return record;
+  }
+
+  void fill_history(int64_t length) {
+    model::fill_history(context_, model_.config, &sequence_, length);
+  }
+
+ private:
+  ModelBenchRecord describe(int64_t length) const {
+    const model::Linear& linear = model_.layers.front().at(model::Projection::up);
+    const std::string kernel = linear.explain_kernel(context_);
+    constexpr std::array kKvNames = {"f32", "f16", "i8"};
+    ModelBenchRecord r;
+    r.synthetic = !options_.shape.empty();
+    r.shape = r.synthetic ? options_.shape : options_.model;
+    r.threads = subject_.context.threads();
+    r.context = length;
+    r.load_seconds = subject_.load_seconds;
+    r.kv = kKvNames[static_cast<size_t>(options_.engine.kv_cache)];
+    r.format = kernel.substr(0, kernel.find(':'));
+    r.isa = subject_.context.isa();
+    r.cpu = base::cpu_name();
+    return r;
+  }
+
+  /// Times `count` tokens after the first `start`, again and again, up to the choice of the next.
+  Status time(int64_t start, int64_t count, ModelBenchRecord* record) {
+    Status status;
+    std::array<std::vector<double>, model::kStages> stages;
+    std::vector<int32_t> tokens(static_cast<size_t>(count));
+    head_.restart();
+    Limits limits(context_.pool, context_.isa);
+    const Timings timings = time_calls(
+        record->repeats, [&] { limits.sample_reading(read_); },
+        [&](int i) {
+          for (int32_t& token : tokens) token = next_token();
+          Status s = step(start, tokens);
+          if (!s.ok()) status = std::move(s);
+          for (size_t stage = 0; i > 0 && stage < stages.size(); ++stage) {
+            stages[stage].push_back(timer_.seconds()[stage]);
+          }
+        });
+    RSR_RETURN_IF_ERROR(status);
+    for (size_t stage = 0; stage < stages.size(); ++stage) {
+      record->stage_seconds[stage] = median_of(std::move(stages[stage]));
+    }
+    record->median_seconds = timings.median();
+    record->min_seconds = timings.least();
+    record->max_seconds = timings.most();
+    record->r4_bytes_per_second = limits.read_bytes_per_second();
+    record->head_scanned = head_.mean_candidates() > 0;
+    record->head_candidates = head_.mean_candidates();
+    peak_ = std::max(peak_, base::peak_resident_bytes() - read_.nbytes());
+    record->peak_rss_bytes = peak_;
+    return {};
+  }
+
+  Status step(int64_t start, std::span<const int32_t> tokens) {
+    sequence_.length = start;
+    timer_.start();
+    head_.read({context_, model_, model_.config.vocab_size}, sequence_, tokens, sampler_);
+    return head_.sample(sampler_).status();
+  }
+
+  /// Any tokens do; different ones, so that no row of the embedding is in a cache.
+  int32_t next_token() {
+    token_ = (token_ + 7919) % static_cast<int32_t>(model_.config.vocab_size);
+    return token_;
+  }
+
+  const ModelBenchOptions& options_;
+  const Subject& subject_;
+  Context::Impl& context_;
+  const Model& model_;
+  model::Sequence sequence_;
+  model::StageTimer timer_;
+  engine::Sampler sampler_;  // greedy
+  engine::Head head_;
+  int64_t peak_;  // before the block that is read
+  ReadBandwidth read_;
+  int32_t token_ = 0;
+};
+
+Result<std::vector<ModelBenchRecord>> measure(ModelBench& bench, const Subject& subject) {
+  const Progress progress(1 + subject.prompts.size() + subject.contexts.size());
+  std::vector<ModelBenchRecord> records;
+  for (const int64_t tokens : subject.prompts) {
+    progress.show(1 + records.size(), "a prompt of " + std::to_string(tokens) + " tokens");
+    RSR_ASSIGN_OR_RETURN(ModelBenchRecord record, bench.prefill(tokens));
+    records.push_back(std::move(record));
+  }
+  bench.fill_history(longest(subject.contexts) - 1);
+  for (const int64_t context : subject.contexts) {
+    progress.show(1 + records.size(), "a token at context " + std::to_string(context));
+    RSR_ASSIGN_OR_RETURN(ModelBenchRecord record, bench.decode(context));
+    records.push_back(std::move(record));
+  }
+  progress.clear();
+  return records;
+}
+
+}  // namespace
+
+Result<std::vector<ModelBenchRecord>> bench_model(const ModelBenchOptions& options) {
+  RSR_ASSIGN_OR_RETURN(const Subject subject, open_subject(options));
+  print_notice(subject.model.notice);
+  RSR_ASSIGN_OR_RETURN(
+      model::KvCache cache,
+      model::KvCache::create(subject.model.config, subject.positions(), kv_type(options)));
+  ModelBench bench(options, subject, std::move(cache));
+  return measure(bench, subject);
+}
+
+}  // namespace rsr::cli

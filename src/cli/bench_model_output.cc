@@ -1,0 +1,122 @@
+#include "cli/bench_model_output.h"
+
+#include <cstdio>
+#include <sstream>
+
+namespace rsr::cli {
+namespace {
+
+using model::Stage;
+using nlohmann::ordered_json;
+
+/// A number that was measured, or null.
+ordered_json measured(double value) {
+  return value > 0 ? ordered_json(value) : ordered_json();
+}
+
+double seconds_of(const ModelBenchRecord& r, Stage stage) {
+  return r.stage_seconds[static_cast<size_t>(stage)];
+}
+
+template <class... Args>
+std::string print(const char* format, const Args&... args) {
+  char line[256];
+  std::snprintf(line, sizeof line, format, args...);
+  return line;
+}
+
+std::string stages_text(const ModelBenchRecord& r) {
+  return print(" %9.2f %9.2f %9.2f %9.2f\n", 1e3 * seconds_of(r, Stage::linears),
+               1e3 * seconds_of(r, Stage::attention), 1e3 * seconds_of(r, Stage::head),
+               1e3 * seconds_of(r, Stage::rest));
+}
+
+std::string about(const ModelBenchRecord& r) {
+  std::ostringstream out;
+  out << r.shape << (r.synthetic ? " (synthetic: random weights)" : "") << "\n"
+      << r.cpu << ", " << r.threads << (r.threads == 1 ? " thread" : " threads")
+      << ", instruction set " << r.isa << "\n"
+      << r.format << "; cache " << r.kv << "; head "
+      << (r.head_scanned ? print("scanned, %.1f candidates", r.head_candidates) : "in full") << "\n"
+      << (r.synthetic ? "made" : "loaded")
+      << print(" in %.2f s, peak memory %.2f GB\n", r.load_seconds,
+               static_cast<double>(r.peak_rss_bytes) / 1e9);
+  return out.str();
+}
+
+constexpr const char* kStageHeads = "   linears attention      head      rest";
+
+std::string prefill_line(const ModelBenchRecord& r) {
+  return print("%7lld %9.2f %10.2f", static_cast<long long>(r.context), tokens_per_second(r),
+               1e3 * r.median_seconds) +
+         stages_text(r);
+}
+
+std::string decode_line(const ModelBenchRecord& r) {
+  return print("%7lld %9.2f %10.2f", static_cast<long long>(r.context), tokens_per_second(r),
+               1e3 * r.median_seconds) +
+         print(" %9.1f %7.2f %9.2f %6.1f%%", r.bytes_per_token / 1e6, r.r4_bytes_per_second / 1e9,
+               roofline_tokens_per_second(r), 100 * share(r)) +
+         stages_text(r);
+}
+
+}  // namespace
+
+double tokens_per_second(const ModelBenchRecord& r) {
+  return (r.is_prefill ? static_cast<double>(r.context) : 1.0) / r.median_seconds;
+}
+
+double roofline_tokens_per_second(const ModelBenchRecord& r) {
+  return r.bytes_per_token > 0 ? r.r4_bytes_per_second / r.bytes_per_token : 0;
+}
+
+double share(const ModelBenchRecord& r) {
+  const double roofline = roofline_tokens_per_second(r);
+  return roofline > 0 ? tokens_per_second(r) / roofline : 0;
+}
+
+ordered_json to_json(const ModelBenchRecord& r) {
+  return {{"op", r.is_prefill ? "prefill" : "decode"},
+          {"shape", r.shape},
+          {"synthetic", r.synthetic},
+          {"threads", r.threads},
+          {"context", r.context},
+          {"prefill_tok_s", measured(r.is_prefill ? tokens_per_second(r) : 0)},
+          {"decode_tok_s", measured(r.is_prefill ? 0 : tokens_per_second(r))},
+          {"bytes_per_token", measured(r.bytes_per_token)},
+          {"r4_gb_per_s", measured(r.r4_bytes_per_second / 1e9)},
+          {"roofline_tok_s", measured(roofline_tokens_per_second(r))},
+          {"share", measured(share(r))},
+          {"load_s", r.load_seconds},
+          {"peak_rss_bytes", r.peak_rss_bytes},
+          {"median_s", r.median_seconds},
+          {"min_s", r.min_seconds},
+          {"max_s", r.max_seconds},
+          {"repeats", r.repeats},
+          {"linears_s", seconds_of(r, Stage::linears)},
+          {"attention_s", seconds_of(r, Stage::attention)},
+          {"head_s", seconds_of(r, Stage::head)},
+          {"rest_s", seconds_of(r, Stage::rest)},
+          {"head", r.head_scanned ? "scan" : "full"},
+          {"head_candidates", r.head_candidates},
+          {"kv", r.kv},
+          {"kernel", r.format},
+          {"isa", r.isa},
+          {"cpu", r.cpu}};
+}
+
+std::string model_page(const std::vector<ModelBenchRecord>& records) {
+  std::string prefill;
+  std::string decode;
+  for (const ModelBenchRecord& r : records) {
+    (r.is_prefill ? prefill : decode) += r.is_prefill ? prefill_line(r) : decode_line(r);
+  }
+  return about(records.back()) + "\nReading a prompt; stages in ms of the whole prompt\n" +
+         print("%7s %9s %10s", "tokens", "tok/s", "ms") + kStageHeads + "\n" + prefill +
+         "\nDecoding; stages in ms of a token\n" +
+         print("%7s %9s %10s %9s %7s %9s %7s", "context", "tok/s", "ms", "MB/token", "R4 GB/s",
+               "roofline", "share") +
+         kStageHeads + "\n" + decode;
+}
+
+}  // namespace rsr::cli
