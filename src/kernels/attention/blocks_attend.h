@@ -13,7 +13,8 @@ namespace {
 using F = Lanes::F;
 
 constexpr float kMinusInfinity = -__builtin_inff();
-constexpr int kQueries = 4;  // that share what is loaded of keys and values
+constexpr int kRowsAhead = 16;  // of values, for the prefetch
+constexpr int kQueries = 4;     // that share what is loaded of keys and values
 
 /// Lanes added as a tree: l and l + 8, then 4, 2, 1.
 inline float tree_sum(F v) {
@@ -79,8 +80,11 @@ inline void score_blocks(const Attend& p, int64_t query, int64_t first, float (*
   repeat<queries * blocks>([&](auto i) RSR_INLINE { sums[i] = Lanes::zero(); });
   for (int64_t d = 0; d < p.kv.dim; ++d) {
     F key[blocks];
-    repeat<blocks>([&](auto b)
-                       RSR_INLINE { key[b] = Lanes::load(keys + (b * p.kv.dim + d) * kKvLanes); });
+    repeat<blocks>([&](auto b) RSR_INLINE {
+      const T* at = keys + (b * p.kv.dim + d) * kKvLanes;
+      key[b] = Lanes::load(at);
+      __builtin_prefetch(at + blocks * p.kv.dim * kKvLanes);  // hardware stops at each page
+    });
     repeat<queries>([&](auto i) RSR_INLINE {
       const F of_query = Lanes::all(q[i * p.query_stride + d]);
       repeat<blocks>([&](auto b) RSR_INLINE {
@@ -125,6 +129,10 @@ inline void sum_values(const KvChunk& kv, int64_t first, const float (*weights)[
   F sums[queries * vectors];
   repeat<queries * vectors>([&](auto i) RSR_INLINE { sums[i] = Lanes::zero(); });
   for (int64_t j = 0; j < kv.positions; ++j, values += kv.value_stride) {
+    __builtin_prefetch(values + kRowsAhead * kv.value_stride);
+    if constexpr (vectors * kKvLanes * sizeof(T) > 64) {
+      __builtin_prefetch(values + kRowsAhead * kv.value_stride + 64 / sizeof(T));
+    }
     F value[vectors];
     repeat<vectors>([&](auto v) RSR_INLINE { value[v] = Lanes::load(values + v * kKvLanes); });
     repeat<queries>([&](auto i) RSR_INLINE {
