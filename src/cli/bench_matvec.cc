@@ -151,12 +151,14 @@ Result<const Context*> MatvecBench::use_threads(const MatvecBenchOptions& o) {
   return &contexts_.emplace(o.threads, std::move(context)).first->second;
 }
 
-void MatvecBench::use_copies(const MatvecBenchOptions& o, int64_t cold_bytes) {
+bool MatvecBench::use_copies(const MatvecBenchOptions& o, int64_t cold_bytes) {
   std::vector<Weight>& copies = prepared_->copies;
+  const size_t before = copies.size();
   const int64_t one = copies.front().nbytes();
   while (o.cold && (copies.size() < 2 || static_cast<int64_t>(copies.size()) * one < cold_bytes)) {
     copies.push_back(linear::deep_copy(copies.front()));
   }
+  return copies.size() > before;
 }
 
 Result<std::vector<BenchRecord>> MatvecBench::measure(const MatvecBenchOptions& o) {
@@ -172,7 +174,13 @@ Result<std::vector<BenchRecord>> MatvecBench::measure(const MatvecBenchOptions& 
   record.prepare_seconds = prepared_->seconds;
 
   const int64_t cold_bytes = o.cold_bytes > 0 ? o.cold_bytes : default_cold_bytes();
-  use_copies(o, cold_bytes);
+  if (use_copies(o, cold_bytes)) {
+    // Memory that has just been written is slow for a while on a virtual machine (by up to a third
+    // at 640 MB), whose host still arranges its pages.
+    for (const Weight& copy : prepared_->copies) {
+      RSR_RETURN_IF_ERROR(product.run(*context, copy));
+    }
+  }
   if (!read_) read_.emplace(cold_bytes);
   const std::span<const Weight> copies(prepared_->copies);
   std::vector<BenchRecord> records;

@@ -54,8 +54,9 @@ class MatvecBench {
   Status use_matrix(const MatvecBenchOptions& options);
   Status use_weight(const MatvecBenchOptions& options);
   Result<const Context*> use_threads(const MatvecBenchOptions& options);
-  /// As many copies as make `cold_bytes`, when something is to be measured cold.
-  void use_copies(const MatvecBenchOptions& options, int64_t cold_bytes);
+  /// As many copies as make `cold_bytes`, when something is to be measured cold. True: some are
+  /// new.
+  bool use_copies(const MatvecBenchOptions& options, int64_t cold_bytes);
 
   std::optional<MatrixShape> shape_;
   std::vector<int8_t> matrix_;

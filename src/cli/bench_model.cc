@@ -148,8 +148,12 @@ class ModelBench {
     return record;
   }
 
-  void fill_history(int64_t length) {
+  /// Random keys and values, read once: memory that has just been written is slow for a while on a
+  /// virtual machine.
+  Status fill_history(int64_t length) {
     model::fill_history(context_, model_.config, &sequence_, length);
+    const int32_t token = next_token();
+    return step(length, {&token, 1});
   }
 
  private:
@@ -236,7 +240,7 @@ Result<std::vector<ModelBenchRecord>> measure(ModelBench& bench, const Subject& 
     RSR_ASSIGN_OR_RETURN(ModelBenchRecord record, bench.prefill(tokens));
     records.push_back(std::move(record));
   }
-  bench.fill_history(longest(subject.contexts) - 1);
+  RSR_RETURN_IF_ERROR(bench.fill_history(longest(subject.contexts) - 1));
   for (const int64_t context : subject.contexts) {
     progress.show(1 + records.size(), "a token at context " + std::to_string(context));
     RSR_ASSIGN_OR_RETURN(ModelBenchRecord record, bench.decode(context));

@@ -5,19 +5,16 @@
 #include "base/check.h"
 
 namespace rsr::engine {
-namespace {
-
-// Numbers of a table from which a scan is worth its memory: 2 million take 56 microseconds in full
-// and 32 by a scan, 0.08 million (the demo model) 5 either way.
-constexpr int64_t kWorthAScan = int64_t{2} << 20;
-
-}  // namespace
 
 Status add_head_scan(HeadMethod method, Context::Impl& context, model::Model* model) {
   const linear::Dense& head = model->head.view;
   const bool portable = context.kernels.scan->isa == base::Isa::reference;
-  const bool pays = head.rows * head.cols >= kWorthAScan && !portable;
-  if (method == HeadMethod::full || (method == HeadMethod::automatic && !pays)) return {};
+  const bool pays = head.rows * head.cols >= linear::kWorthAScan && !portable;
+  if (method == HeadMethod::full || (method == HeadMethod::automatic && !pays)) {
+    model->head_scan.reset();  // a prepared model brings it along
+    return {};
+  }
+  if (model->head_scan.has_value()) return {};
   model->head_scan = linear::make_head_scan_form(context, head);
   if (model->head_scan.has_value() || method == HeadMethod::automatic) return {};
   return base::error(ErrorCode::unsupported, "head: rows of ", head.cols,

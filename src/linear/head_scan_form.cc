@@ -131,7 +131,7 @@ void make_row(const Dense& table, int64_t row, const std::vector<double>& invers
   const double most = source.largest_value();
   float scale = most < kMostValue ? round_up(most / 127) : 0.0f;
   if (scale < kLeastScale) scale = 0;
-  uint8_t* tile = form.lines.data() + row / kScanTileRows * form.steps() * kScanLineBytes;
+  uint8_t* tile = form.own_lines + row / kScanTileRows * form.steps() * kScanLineBytes;
   const RowError error = source.encode(scale, tile + row % kScanTileRows * kScanStepCols);
   const int64_t padded = form.padded_rows();
   float* values = form.row_values.data() + row;
@@ -170,9 +170,18 @@ void choose_factors(const Dense& table, HeadScanForm& form) {
 }  // namespace
 
 HeadScanForm::HeadScanForm(int64_t row_count, int64_t col_count)
+    : HeadScanForm(row_count, col_count, {}) {
+  const auto size = static_cast<size_t>(tiles() * steps() * kScanLineBytes);
+  const auto own = std::make_shared<base::AlignedArray<uint8_t>>(size);
+  own_lines = own->data();
+  lines = {{own_lines, size}, own};
+}
+
+HeadScanForm::HeadScanForm(int64_t row_count, int64_t col_count,
+                           base::SharedSpan<uint8_t> shared_lines)
     : rows(row_count),
       cols(col_count),
-      lines(static_cast<size_t>(tiles() * steps() * kScanLineBytes)),
+      lines(std::move(shared_lines)),
       row_values(static_cast<size_t>(kRowValues * padded_rows())),
       column_factors(static_cast<size_t>(cols)) {}
 

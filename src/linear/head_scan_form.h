@@ -3,10 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 
 #include "base/aligned.h"
+#include "base/shared_span.h"
 #include "linear/context.h"
 #include "linear/linear.h"
 #include "rsr/status.h"
@@ -19,10 +21,13 @@ namespace rsr::linear {
 /// tables have, from coarsening the scales of all rows. Rows are padded to tiles of 16.
 struct HeadScanForm {
   HeadScanForm(int64_t row_count, int64_t col_count);  // zeros
+  /// With lines that somebody else keeps, of the right size and on a 64-byte boundary.
+  HeadScanForm(int64_t row_count, int64_t col_count, base::SharedSpan<uint8_t> shared_lines);
 
   int64_t rows;
   int64_t cols;
-  base::AlignedArray<uint8_t> lines;         // as kernels/scan/scan.h draws them
+  base::SharedSpan<uint8_t> lines;           // as kernels/scan/scan.h draws them
+  uint8_t* own_lines = nullptr;              // the same, where they are this form's own
   base::AlignedArray<float> row_values;      // [kRowValues][tiles * 16]
   base::AlignedArray<float> column_factors;  // [cols], 2^-20 to 2^20
 
@@ -52,14 +57,20 @@ struct HeadScanForm {
 /// columns than the kernels can sum up.
 std::optional<HeadScanForm> make_head_scan_form(Context::Impl& context, const Dense& table);
 
-/// As plain bytes, little-endian: two int64 (rows, columns), column_factors, row_values,
-/// lines.
+/// Numbers of a table from which a scan is worth its memory: 2 million take 56 microseconds in full
+/// and 32 by a scan, 0.08 million (the demo model) 5 either way.
+inline constexpr int64_t kWorthAScan = int64_t{2} << 20;
+
+/// As plain bytes, little-endian: two int64 (rows, columns), column_factors, zeros up to a multiple
+/// of 64, row_values, lines.
 int64_t head_scan_form_bytes(const HeadScanForm& form);
 void write_head_scan_form(const HeadScanForm& form, std::span<std::byte> out);
 
-/// Reads them back (a copy). Sizes are checked, and that every value is finite and not negative;
-/// whether the values belong to the table cannot be seen from them, so the bytes must come from
-/// where the table comes from, under its checksum. Errors: corrupt_data.
-Result<HeadScanForm> read_head_scan_form(std::span<const std::byte> bytes);
+/// Reads them back: a copy, or, where `keeper` keeps the bytes and they begin on a 64-byte
+/// boundary, lines where they are. Sizes are checked, and that every value is finite and not
+/// negative; whether the values belong to the table cannot be seen from them, so the bytes must
+/// come from where the table comes from, under its checksum. Errors: corrupt_data.
+Result<HeadScanForm> read_head_scan_form(std::span<const std::byte> bytes,
+                                         const std::shared_ptr<const void>& keeper = nullptr);
 
 }  // namespace rsr::linear

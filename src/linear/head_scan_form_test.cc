@@ -39,6 +39,17 @@ TEST(HeadScanForm, FormsSurviveAsBytes) {
   std::vector<std::byte> bytes(static_cast<size_t>(head_scan_form_bytes(form)));
   write_head_scan_form(form, bytes);
   const HeadScanForm read = read_head_scan_form(bytes).value();
+  // The same without a copy, where the bytes lie well.
+  base::AlignedArray<std::byte> kept(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), kept.data());
+  const auto keeper = std::make_shared<int>(0);
+  {
+    const HeadScanForm view = read_head_scan_form(kept.span(), keeper).value();
+    EXPECT_EQ(view.lines.data() + view.lines.size(),
+              reinterpret_cast<const uint8_t*>(kept.data() + kept.size()));
+    EXPECT_EQ(keeper.use_count(), 2);
+  }
+  EXPECT_EQ(keeper.use_count(), 1);
   const std::vector<float> x = normal_vector(50, random);
   const HeadQuery query{.x = x.data(), .rows = 37, .best = 3};
   const auto before = *find_candidates(context, table.view, form, query, scratch);
@@ -56,7 +67,7 @@ TEST(HeadScanForm, FormsSurviveAsBytes) {
   std::vector<std::byte> bad = bytes;
   bad[16 + 2] |= std::byte{0x40};  // a column factor that is no power of two
   EXPECT_FALSE(read_head_scan_form(bad).ok());
-  bytes[16 + 50 * 4 + 3] |= std::byte{0x80};  // a negative scale
+  bytes[256 + 3] |= std::byte{0x80};  // a negative scale
   EXPECT_FALSE(read_head_scan_form(bytes).ok());
 }
 

@@ -78,16 +78,7 @@ class Tile {
     normalise(w.attention_norm, s_.hidden.data(), s_.normed.data());
     s_.input.set(s_.normed.data(), batch_, config_.hidden_size);
     multiply({{&w.at(Projection::gate), s_.gate.data()}, {&w.at(Projection::up), s_.up.data()}});
-    for_tokens(size, [&](int64_t t) {
-      float* gate = s_.gate.data() + t * size;
-      const float* up = s_.up.data() + t * size;
-      switch (config_.activation) {
-        case Activation::relu2:
-          return relu2_gate(gate, up, size, gate);
-        case Activation::silu:
-          return silu_gate(gate, up, size, gate);
-      }
-    });
+    activate(batch_ * size);
     normalise(w.ffn_sub_norm, s_.gate.data(), s_.gate.data());
     s_.input.set(s_.gate.data(), batch_, size);
     multiply({{&w.at(Projection::down), s_.normed.data()}});
@@ -110,6 +101,23 @@ class Tile {
   }
 
  private:
+  /// gate = activation(gate, up), element by element: a single token keeps all threads busy.
+  void activate(int64_t count) {
+    constexpr int64_t kPiece = 1024;
+    for_each((count + kPiece - 1) / kPiece, 16 * kPiece, [&](int64_t piece) {
+      const int64_t at = piece * kPiece;
+      const int64_t size = std::min(kPiece, count - at);
+      float* gate = s_.gate.data() + at;
+      const float* up = s_.up.data() + at;
+      switch (config_.activation) {
+        case Activation::relu2:
+          return relu2_gate(gate, up, size, gate);
+        case Activation::silu:
+          return silu_gate(gate, up, size, gate);
+      }
+    });
+  }
+
   size_t half_dim() const { return static_cast<size_t>(config_.head_dim / 2); }
   float* hidden(int64_t t) { return s_.hidden.data() + t * config_.hidden_size; }
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "linear/head_scan_form.h"
 #include "model/linear_layer.h"
 #include "model/prepared.h"
 #include "model/quantization.h"
@@ -28,6 +30,11 @@ Result<Linear> load_linear(const LinearModule& module);
 /// The same linear from a prepared file, read in place. Its numbers are looked at as far as the
 /// file was.
 Result<Linear> load_prepared_linear(const LinearModule& module, const PreparedFile& file);
+
+/// The scan form of the head where the file has one: in place, and of the head's shape.
+Result<std::optional<linear::HeadScanForm>> load_head_scan(const io::TensorStore& store,
+                                                           const PreparedFile& file,
+                                                           const linear::Dense& head);
 
 /// A norm of `size` numbers, all finite.
 Result<std::vector<float>> load_norm(const io::TensorStore& store, const std::string& name,

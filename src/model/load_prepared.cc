@@ -49,6 +49,20 @@ Result<Linear> load_dense(const LinearModule& module, const PreparedFile& file) 
 
 }  // namespace
 
+Result<std::optional<linear::HeadScanForm>> load_head_scan(const io::TensorStore& store,
+                                                           const PreparedFile& file,
+                                                           const linear::Dense& head) {
+  const Tensor* tensor = store.find(kHeadScanName);
+  if (tensor == nullptr) return std::optional<linear::HeadScanForm>();
+  Result<linear::HeadScanForm> form = linear::read_head_scan_form(tensor->data, file.mapping);
+  if (!form.ok()) return form.status().with_context(tensor->name);
+  if (form->rows != head.rows || form->cols != head.cols) {
+    return error(ErrorCode::corrupt_data, tensor->name, ": is ", form->rows, " x ", form->cols,
+                 ", the head is ", head.rows, " x ", head.cols);
+  }
+  return std::optional(std::move(form).value());
+}
+
 Result<Linear> load_prepared_linear(const LinearModule& module, const PreparedFile& file) {
   const Tensor* image = module.store.find(image_name(module.name));
   if (image == nullptr) return load_dense(module, file);

@@ -24,6 +24,9 @@ inline constexpr std::string_view kExtraPrefix = "rsr.";
 /// How the name of a packed weight ends: a u8 tensor, the image of linear/weight_header.h.
 inline constexpr std::string_view kImageSuffix = ".rsr_weight";
 
+/// The head in eight bits, u8: linear/head_scan_form.h as bytes. A file without it is complete.
+inline constexpr std::string_view kHeadScanName = "rsr.head_scan";
+
 /// What "__metadata__" says about the whole file.
 struct PreparedInfo {
   std::string isa;      // packed for the kernels of this instruction set

@@ -93,6 +93,35 @@ TEST_F(Prepared, WeightsLieInTheMappingAligned) {
   EXPECT_EQ(model.prepared->info.isa, best_isa());
 }
 
+TEST(PreparedHead, ALargeHeadBringsItsScanFormAlong) {
+  const Context context = Context::create({.threads = 2}).value();
+  for (const bool tied : {true, false}) {
+    // 2.2 million numbers, enough for a scan to be worth it.
+    const TinyModel tiny({.vocab = 35000, .layers = 1, .tied = tied});
+    const TempDirectory source;
+    const TempDirectory directory;
+    tiny.write(source.path());
+    std::ofstream(directory.file("config.json")) << tiny.config.dump();
+    const std::string path = directory.file(kPreparedFile);
+    ASSERT_TRUE(write_prepared(context.impl(), source.path(), path, base::detect_isa(), {}).ok());
+    for (const FileCheck check : {FileCheck::quick, FileCheck::contents}) {
+      const Model model = load_model(context.impl(), directory.path(), check).value();
+      ASSERT_TRUE(model.head_scan.has_value());
+      const auto file = model.prepared->mapping->bytes();
+      const auto* lines = reinterpret_cast<const std::byte*>(model.head_scan->lines.data());
+      EXPECT_TRUE(lines >= file.data() && lines < file.data() + file.size());
+      const auto made = linear::make_head_scan_form(context.impl(), model.head.view);
+      const auto same = [](const auto& a, const auto& b) {
+        return std::equal(a.data(), a.data() + a.size(), b.data(), b.data() + b.size());
+      };
+      EXPECT_TRUE(same(made->lines, model.head_scan->lines));
+      EXPECT_TRUE(same(made->row_values, model.head_scan->row_values));
+      EXPECT_TRUE(same(made->column_factors, model.head_scan->column_factors));
+      EXPECT_EQ(made->largest_norm, model.head_scan->largest_norm);
+    }
+  }
+}
+
 TEST_F(Prepared, TheFileIsTheSameEveryTime) {
   const WrittenModel written = write(base::detect_isa()).value();
   EXPECT_EQ(base::read_file(path_, size_t{1} << 24).value(), bytes_);

@@ -30,10 +30,11 @@ const Weight* weight_of(const Linear& linear) {
 Result<PreparedWriter> PreparedWriter::create(const std::string& path,
                                               const std::set<std::string, std::less<>>& names,
                                               int64_t total, const Progress& progress) {
-  size_t room = kMetadataBytes;
-  for (const std::string& name : names) {
-    room += io::SafetensorsWriter::header_bytes_of(name) + 6 * name.size() + kChecksumBytes;
-  }
+  const auto room_of = [](const std::string& name) {
+    return io::SafetensorsWriter::header_bytes_of(name) + 6 * name.size() + kChecksumBytes;
+  };
+  size_t room = kMetadataBytes + room_of(std::string(kHeadScanName));
+  for (const std::string& name : names) room += room_of(name);
   RSR_ASSIGN_OR_RETURN(io::SafetensorsWriter writer, io::SafetensorsWriter::create(path, room));
   return PreparedWriter(std::move(writer), total, progress);
 }
@@ -74,6 +75,12 @@ Status PreparedWriter::write(const std::string& module, const Linear& linear) {
   const std::vector<uint8_t> image = weight_to_bytes(*weight);
   return write(image_name(module), DType::u8, {static_cast<int64_t>(image.size())},
                std::as_bytes(std::span(image)));
+}
+
+Status PreparedWriter::write(const linear::HeadScanForm& form) {
+  std::vector<std::byte> bytes(static_cast<size_t>(linear::head_scan_form_bytes(form)));
+  linear::write_head_scan_form(form, bytes);
+  return write(std::string(kHeadScanName), DType::u8, {static_cast<int64_t>(bytes.size())}, bytes);
 }
 
 Result<WrittenModel> PreparedWriter::finish(const std::string& isa) {

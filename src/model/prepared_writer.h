@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "io/safetensors_writer.h"
+#include "linear/head_scan_form.h"
 #include "model/linear_layer.h"
 #include "model/write_prepared.h"
 
@@ -25,6 +26,9 @@ class PreparedWriter {
   Status write(const std::string& name, const DenseTable& table);
   /// A linear's weight: an image, or dense.
   Status write(const std::string& module, const Linear& linear);
+
+  /// The scan form of the head.
+  Status write(const linear::HeadScanForm& form);
 
   /// So many bytes of the source are done. The error is that of a cancelled work.
   Status advance(int64_t source_bytes);

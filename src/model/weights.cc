@@ -79,6 +79,10 @@ Status load_tables(Context::Impl& context, Model* model) {
   } else {
     RSR_ASSIGN_OR_RETURN(model->head, load(head_name(model->store)));
   }
+  if (model->prepared.has_value()) {
+    RSR_ASSIGN_OR_RETURN(model->head_scan,
+                         load_head_scan(model->store, *model->prepared, model->head.view));
+  }
   return {};
 }
 

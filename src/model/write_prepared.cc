@@ -51,12 +51,21 @@ Status write_norm(const Job& job, const std::string& name, int64_t size) {
   return done_with(job, name);
 }
 
+/// The head once more in eight bits, where it is large enough for a scan.
+Status write_head_scan(const Job& job, const linear::Dense& head) {
+  if (head.rows * head.cols < linear::kWorthAScan) return {};
+  const auto form = linear::make_head_scan_form(job.context, head);
+  return form.has_value() ? job.writer.write(*form) : Status();
+}
+
 /// The embedding or the head; `from` may be another name of it.
 Status write_table(const Job& job, const std::string& name, const std::string& from) {
   {
     RSR_ASSIGN_OR_RETURN(const DenseTable table,
                          load_table(job.context, job.config, job.store, from));
     RSR_RETURN_IF_ERROR(job.writer.write(name, table));
+    const bool is_head = name == kHead || job.config.tied_head;
+    if (is_head) RSR_RETURN_IF_ERROR(write_head_scan(job, table.view));
   }
   return done_with(job, from);
 }

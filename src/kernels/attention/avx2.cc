@@ -1,4 +1,4 @@
-#include "kernels/attention/lanes256.h"
+#include "kernels/attention/floats256.h"
 // The lanes come first: what follows is written over them.
 #include "kernels/attention/blocks_append.h"
 #include "kernels/attention/blocks_attend.h"

@@ -1,5 +1,5 @@
-// The operation over `Lanes`, sixteen floats at a time (lanes512.h, lanes256.h, reference.cc): the
-// same steps in the same order on every instruction set, so that the bits agree.
+// The operation over `Lanes`, sixteen floats at a time (floats512.h, floats256.h, reference.cc):
+// the same steps in the same order on every instruction set, so that the bits agree.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "kernels/attention/reference_lanes.h"
+#include "kernels/attention/reference_floats.h"
 // The lanes come first: what follows is written over them.
 #include "kernels/attention/blocks_append.h"
 #include "kernels/attention/blocks_attend.h"
