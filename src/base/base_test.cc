@@ -15,6 +15,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/memory_use.h"
 #include "base/thread_pool.h"
 
 namespace rsr::base {
@@ -210,6 +211,16 @@ TEST(JsonReader, TypedMembers) {
   EXPECT_EQ(*json_string(object, "s", ""), "x");
   EXPECT_EQ(json_require_int(object, "n").status().message(), "\"n\" is missing");
   EXPECT_EQ(*json_require_string(object, "s"), "x");
+}
+
+TEST(MemoryUse, ThePeakGrowsWithWhatIsTouched) {
+  EXPECT_GT(available_memory_bytes(), int64_t{1} << 20);
+  const int64_t before = peak_resident_bytes();
+  EXPECT_GT(before, 0);
+  const int64_t more = before + (int64_t{8} << 20);  // above any peak of before
+  const std::vector<char> block(static_cast<size_t>(more), 1);
+  EXPECT_GE(peak_resident_bytes(), more);
+  EXPECT_EQ(block.back(), 1);
 }
 
 }  // namespace

@@ -2,17 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
+#include <new>
+#include <span>
 #include <utility>
 
 #include "base/check.h"
 #include "base/cpu.h"
 #include "base/memory_use.h"
 #include "cli/bench_matvec.h"
+#include "cli/bench_model_subject.h"
 #include "cli/bench_output.h"
 #include "cli/commands.h"
 #include "cli/limits.h"
-#include "cli/model_dir.h"
 #include "cli/timing.h"
 #include "engine/head.h"
 #include "model/synthetic.h"
@@ -20,104 +21,11 @@
 namespace rsr::cli {
 namespace {
 
-using base::error;
 using model::Model;
-using model::ModelConfig;
-using Lengths = std::vector<int64_t>;
-
-constexpr uint64_t kSeed = 1;
-
-model::KvType kv_type(const ModelBenchOptions& o) {
-  return static_cast<model::KvType>(o.engine.kv_cache);
-}
-
-/// The lengths asked for, or of the usual ones those that the model takes.
-Result<Lengths> lengths(const char* flag, const Lengths& asked, Lengths usual, int64_t most) {
-  for (const int64_t length : asked) {
-    if (length < 1 || length > most) {
-      return error(ErrorCode::invalid_argument, flag, ": ", length, " must be 1 to the ", most,
-                   " positions that the model was trained for");
-    }
-  }
-  if (!asked.empty()) return asked;
-  std::erase_if(usual, [=](int64_t length) { return length > most; });
-  if (usual.empty()) usual.push_back(most);
-  return usual;
-}
-
-int64_t longest(const Lengths& lengths) {
-  return *std::max_element(lengths.begin(), lengths.end());
-}
-
-/// An error when a synthetic model would need more memory than there is: Linux would promise it and
-/// then end some process, maybe another one.
-Status check_memory(const ModelBenchOptions& o, const ModelConfig& c, base::Isa isa,
-                    int64_t positions) {
-  const int64_t scan = o.engine.head == HeadMethod::full ? 0 : c.vocab_size * c.hidden_size;
-  const int64_t per_token = 4 * (2 * c.hidden_size + 2 * c.q_dim() + 2 * c.intermediate_size);
-  const int64_t needed = model::synthetic_bytes(c, isa) + scan +
-                         positions * model::KvCache::bytes_per_position(c, kv_type(o)) +
-                         model::kTile * per_token + default_cold_bytes();
-  const int64_t available = base::available_memory_bytes();
-  if (available == 0 || needed <= available) return {};
-  const auto gigabytes = [](int64_t bytes) {
-    return static_cast<double>(bytes / 10'000'000) / 100;
-  };
-  return error(ErrorCode::limit_exceeded, o.shape, " needs ", gigabytes(needed),
-               " GB of memory with this context; ", gigabytes(available), " GB are available");
-}
-
-/// What is measured.
-struct Subject {
-  Context context;
-  Model model;
-  Lengths prompts;
-  Lengths contexts;
-  double load_seconds = 0;
-
-  int64_t positions() const { return std::max(longest(prompts), longest(contexts)); }
-};
-
-Result<Model> load(const ModelBenchOptions& o, const std::string& directory,
-                   const ModelConfig& config, Context::Impl& context) {
-  const auto check = o.engine.verify ? model::FileCheck::contents : model::FileCheck::quick;
-  RSR_ASSIGN_OR_RETURN(Model model, o.shape.empty()
-                                        ? model::load_model(context, directory, check)
-                                        : model::synthetic_model(context, config, kSeed));
-  RSR_RETURN_IF_ERROR(engine::add_head_scan(o.engine.head, context, &model));
-  return model;
-}
-
-Result<Subject> open_subject(const ModelBenchOptions& o) {
-  std::string directory;
-  if (o.shape.empty()) {
-    RSR_ASSIGN_OR_RETURN(directory, model_directory(o.model));
-  }
-  RSR_ASSIGN_OR_RETURN(Context context, Context::create(o.engine.context));
-  RSR_ASSIGN_OR_RETURN(const ModelConfig config, o.shape.empty() ? model::read_config(directory)
-                                                                 : model::shape_config(o.shape));
-  const int64_t most = config.max_positions;
-  RSR_ASSIGN_OR_RETURN(Lengths prompts, lengths("--prompts", o.prompts, {32, 128, 512}, most));
-  RSR_ASSIGN_OR_RETURN(Lengths contexts,
-                       lengths("--contexts", o.contexts, {128, 1024, 4096}, most));
-  if (!o.shape.empty()) {
-    const int64_t positions = std::max(longest(prompts), longest(contexts));
-    RSR_RETURN_IF_ERROR(check_memory(o, config, context.impl().isa, positions));
-  }
-  const Progress progress(1 + prompts.size() + contexts.size());
-  progress.show(0, o.shape.empty() ? "loading" : "making random weights");
-  const double begin = now_seconds();
-  Result<Model> model = load(o, directory, config, context.impl());
-  const double seconds = now_seconds() - begin;
-  progress.clear();
-  if (!model.ok()) return model.status();
-  return Subject{std::move(context), std::move(model).value(), std::move(prompts),
-                 std::move(contexts), seconds};
-}
 
 class ModelBench {
  public:
-  ModelBench(const ModelBenchOptions& options, const Subject& subject, model::KvCache cache)
+  ModelBench(const ModelBenchOptions& options, const ModelSubject& subject, model::KvCache cache)
       : options_(options),
         subject_(subject),
         context_(subject.context.impl()),
@@ -148,8 +56,12 @@ class ModelBench {
     return record;
   }
 
-  void fill_history(int64_t length) {
+  /// Random keys and values, read once: memory that has just been written is slow for a while on a
+  /// virtual machine.
+  Status fill_history(int64_t length) {
     model::fill_history(context_, model_.config, &sequence_, length);
+    const int32_t token = next_token();
+    return step(length, {&token, 1});
   }
 
  private:
@@ -216,7 +128,7 @@ class ModelBench {
   }
 
   const ModelBenchOptions& options_;
-  const Subject& subject_;
+  const ModelSubject& subject_;
   Context::Impl& context_;
   const Model& model_;
   model::Sequence sequence_;
@@ -228,7 +140,7 @@ class ModelBench {
   int32_t token_ = 0;
 };
 
-Result<std::vector<ModelBenchRecord>> measure(ModelBench& bench, const Subject& subject) {
+Result<std::vector<ModelBenchRecord>> measure(ModelBench& bench, const ModelSubject& subject) {
   const Progress progress(1 + subject.prompts.size() + subject.contexts.size());
   std::vector<ModelBenchRecord> records;
   for (const int64_t tokens : subject.prompts) {
@@ -236,7 +148,7 @@ Result<std::vector<ModelBenchRecord>> measure(ModelBench& bench, const Subject& 
     RSR_ASSIGN_OR_RETURN(ModelBenchRecord record, bench.prefill(tokens));
     records.push_back(std::move(record));
   }
-  bench.fill_history(longest(subject.contexts) - 1);
+  RSR_RETURN_IF_ERROR(bench.fill_history(longest(subject.contexts) - 1));
   for (const int64_t context : subject.contexts) {
     progress.show(1 + records.size(), "a token at context " + std::to_string(context));
     RSR_ASSIGN_OR_RETURN(ModelBenchRecord record, bench.decode(context));
@@ -249,13 +161,17 @@ Result<std::vector<ModelBenchRecord>> measure(ModelBench& bench, const Subject& 
 }  // namespace
 
 Result<std::vector<ModelBenchRecord>> bench_model(const ModelBenchOptions& options) {
-  RSR_ASSIGN_OR_RETURN(const Subject subject, open_subject(options));
-  print_notice(subject.model.notice);
-  RSR_ASSIGN_OR_RETURN(
-      model::KvCache cache,
-      model::KvCache::create(subject.model.config, subject.positions(), kv_type(options)));
-  ModelBench bench(options, subject, std::move(cache));
-  return measure(bench, subject);
+  try {
+    RSR_ASSIGN_OR_RETURN(const ModelSubject subject, open_subject(options));
+    print_notice(subject.model.notice);
+    RSR_ASSIGN_OR_RETURN(
+        model::KvCache cache,
+        model::KvCache::create(subject.model.config, subject.positions(), kv_type(options)));
+    ModelBench bench(options, subject, std::move(cache));
+    return measure(bench, subject);
+  } catch (const std::bad_alloc&) {
+    return base::error(ErrorCode::limit_exceeded, "out of memory");
+  }
 }
 
 }  // namespace rsr::cli
