@@ -30,16 +30,18 @@ def records_of(done):
 
 @pytest.fixture(name="records", scope="module")
 def demo_records(run_rsr):
-    return records_of(run_rsr("bench", "model", DEMO, *QUICK, "--json", "--prompts", "7,500", "--contexts", "1,64,512"))
+    return records_of(run_rsr("bench", "model", DEMO, *QUICK, "--json", "--prompts", "7,500", "--contexts", "1,64,512", "--guesses", "1,7"))
 
 
 def test_json_has_one_record_for_each_length(records):
-    assert [(r["op"], r["context"]) for r in records] == [
-        ("prefill", 7),
-        ("prefill", 500),
-        ("decode", 1),
-        ("decode", 64),
-        ("decode", 512),
+    assert [(r["op"], r["context"], r["guesses"]) for r in records] == [
+        ("prefill", 7, 0),
+        ("prefill", 500, 0),
+        ("decode", 1, 0),
+        ("decode", 64, 0),
+        ("decode", 512, 0),
+        ("verify", 1, 1),
+        ("verify", 1, 7),
     ]
     for record in records:
         assert list(record)[: len(LEADING)] == LEADING
@@ -59,10 +61,12 @@ def test_decode_is_held_against_the_roofline(records):
         assert record["share"] == pytest.approx(record["decode_tok_s"] / record["roofline_tok_s"])
 
 
-def test_prefill_has_no_roofline(records):
-    for record in (r for r in records if r["op"] == "prefill"):
-        assert record["prefill_tok_s"] == pytest.approx(record["context"] / record["median_s"])
-        assert [record[name] for name in ("decode_tok_s", "bytes_per_token", "roofline_tok_s", "share")] == [None] * 4
+def test_only_decoding_has_a_roofline(records):
+    nothing = ["decode_tok_s", "bytes_per_token", "roofline_tok_s", "share"]
+    for record in (r for r in records if r["op"] != "decode"):
+        assert [record[name] for name in nothing] == [None] * 4
+        rate = record["context"] / record["median_s"]
+        assert record["prefill_tok_s"] == (pytest.approx(rate) if record["op"] == "prefill" else None)
 
 
 def test_bytes_grow_by_the_cache(records):
@@ -77,13 +81,13 @@ def test_bytes_grow_by_the_cache(records):
 
 def test_cache_type_and_head_are_followed(bench):
     flags = [DEMO, *QUICK, "--json", "--prompts", 4, "--contexts", "1,33"]
-    (_, one, many) = records_of(bench(*flags, "--kv", "f32", "--head", "scan"))
+    (_, one, many, *_) = records_of(bench(*flags, "--kv", "f32", "--head", "scan"))
     config = json.loads((DEMO / "config.json").read_text())
     numbers = 2 * config["num_hidden_layers"] * config["num_key_value_heads"] * config["head_dim"]
     assert (one["kv"], one["head"]) == ("f32", "scan") and one["head_candidates"] >= 1
     table = config["vocab_size"] * config["hidden_size"]
     scanned = one["bytes_per_token"] - one["head_candidates"] * config["hidden_size"] * 2
-    (_, full) = records_of(bench(*flags[:-1], 1, "--kv", "f32", "--head", "full"))
+    (_, full, *_) = records_of(bench(*flags[:-1], 1, "--kv", "f32", "--head", "full"))
     assert full["head"] == "full" and full["head_candidates"] == 0
     assert 0.7 * table < full["bytes_per_token"] - scanned < table
     assert many["bytes_per_token"] > one["bytes_per_token"] + 30 * numbers * 4
@@ -103,7 +107,7 @@ def test_the_page_names_what_was_measured(bench):
         assert text in done.stdout
     # The usual lengths, as far as the model's 512 positions go.
     lengths = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("    ")]
-    assert lengths == ["32", "128", "512", "128"]
+    assert lengths == ["32", "128", "512", "128", "1", "3", "7"]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +118,7 @@ def test_the_page_names_what_was_measured(bench):
         (["--shape", "gpt"], 2, "bitnet-2b"),
         ([DEMO, "--contexts", "128,513"], 1, "--contexts: 513"),
         ([DEMO, "--prompts", "0"], 2, "--prompts"),
+        ([DEMO, "--guesses", "8"], 2, "--guesses"),
         (["--shape", "bitnet-2b", "--prompts", 4097], 1, "4096"),
     ],
 )

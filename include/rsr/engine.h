@@ -31,6 +31,14 @@ enum class HeadMethod {
               ///< needs all logits (no top-k, no min-p), all are
 };
 
+/// Guesses of the next tokens. The model reads them along with the token before, in one pass that
+/// costs little more, and keeps those that it would have chosen itself: the text is the same either
+/// way, whatever the sampling.
+enum class Draft {
+  none,
+  ngram  ///< where the last tokens stood in the context before, they are guessed to go on as then
+};
+
 struct EngineOptions {
   ContextOptions context = {};
   /// Tokens of context to make room for; 0: what the model was trained for, which is also the most.
@@ -93,6 +101,7 @@ struct GenerateOptions {
   /// not passed on, and text that may be its beginning only when it has turned out not to be. Not
   /// empty, valid UTF-8.
   std::vector<std::string> stop = {};
+  Draft draft = Draft::none;
 };
 
 enum class FinishReason {
@@ -108,12 +117,15 @@ struct GenerateStats {
   double prompt_seconds = 0;
   /// Tokens generated, the one that ends an answer included.
   int64_t new_tokens = 0;
-  /// Forward passes of one token and their time (with sampling, without the callback). The first
-  /// new token comes from the prompt's pass, so this is new_tokens - 1.
+  /// Forward passes after the prompt's and their time (with sampling, without the callback). The
+  /// first new token comes from the prompt's pass, so without drafts this is new_tokens - 1.
   int64_t decode_steps = 0;
   double decode_seconds = 0;
-  /// Bytes that such a pass reads, on average: every packed matrix and norm, the head (or what is
-  /// scanned of it), and the keys and values of the tokens so far.
+  /// Tokens that were guessed, and those of them that the model chose, too.
+  int64_t drafted_tokens = 0;
+  int64_t accepted_tokens = 0;
+  /// Bytes that decoding reads for a token, on average: in each pass every packed matrix and norm,
+  /// the head (or what is scanned of it), and the keys and values of the tokens so far.
   double bytes_per_token = 0;
   /// Rows of the head that a scan of it left to be multiplied in full, the mean over the tokens
   /// that were found so; 0: there was no scan.

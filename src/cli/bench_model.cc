@@ -39,20 +39,31 @@ class ModelBench {
 
   Result<ModelBenchRecord> prefill(int64_t tokens) {
     ModelBenchRecord record = describe(tokens);
-    record.is_prefill = true;
     record.repeats = options_.prompt_repeats;
-    RSR_RETURN_IF_ERROR(time(0, tokens, &record));
+    RSR_RETURN_IF_ERROR(time(0, {tokens, 1}, &record));
     return record;
   }
 
   Result<ModelBenchRecord> decode(int64_t context) {
     ModelBenchRecord record = describe(context);
+    record.step = ModelStep::decode;
     record.repeats = options_.repeats;
-    RSR_RETURN_IF_ERROR(time(context - 1, 1, &record));
+    RSR_RETURN_IF_ERROR(time(context - 1, {1, 1}, &record));
     const auto layers = static_cast<double>(model_.weight_bytes() - model_.head.bytes());
     const int64_t position = model::KvCache::bytes_per_position(model_.config, kv_type(options_));
     record.bytes_per_token =
         layers + head_.mean_bytes(model_) + static_cast<double>(context * position);
+    return record;
+  }
+
+  /// All guesses being right, and so every state sampled.
+  Result<ModelBenchRecord> verify(int64_t context, int64_t guesses) {
+    ModelBenchRecord record = describe(context);
+    record.step = ModelStep::verify;
+    record.guesses = guesses;
+    record.repeats = options_.repeats;
+    const int64_t most = sequence_.cache.positions() - 1 - guesses;
+    RSR_RETURN_IF_ERROR(time(std::min(context - 1, most), {1 + guesses, 1 + guesses}, &record));
     return record;
   }
 
@@ -61,7 +72,7 @@ class ModelBench {
   Status fill_history(int64_t length) {
     model::fill_history(context_, model_.config, &sequence_, length);
     const int32_t token = next_token();
-    return step(length, {&token, 1});
+    return step(length, {&token, 1}, 1);
   }
 
  private:
@@ -82,18 +93,23 @@ class ModelBench {
     return r;
   }
 
-  /// Times `count` tokens after the first `start`, again and again, up to the choice of the next.
-  Status time(int64_t start, int64_t count, ModelBenchRecord* record) {
+  struct Pass {
+    int64_t tokens;
+    int64_t choices;  // of next tokens, behind the last of them
+  };
+
+  /// Times a pass after the first `start` tokens, again and again.
+  Status time(int64_t start, const Pass& pass, ModelBenchRecord* record) {
     Status status;
     std::array<std::vector<double>, model::kStages> stages;
-    std::vector<int32_t> tokens(static_cast<size_t>(count));
+    std::vector<int32_t> tokens(static_cast<size_t>(pass.tokens));
     head_.restart();
     Limits limits(context_.pool, context_.isa);
     const Timings timings = time_calls(
         record->repeats, [&] { limits.sample_reading(read_); },
         [&](int i) {
           for (int32_t& token : tokens) token = next_token();
-          Status s = step(start, tokens);
+          Status s = step(start, tokens, pass.choices);
           if (!s.ok()) status = std::move(s);
           for (size_t stage = 0; i > 0 && stage < stages.size(); ++stage) {
             stages[stage].push_back(timer_.seconds()[stage]);
@@ -114,11 +130,15 @@ class ModelBench {
     return {};
   }
 
-  Status step(int64_t start, std::span<const int32_t> tokens) {
+  Status step(int64_t start, std::span<const int32_t> tokens, int64_t choices) {
     sequence_.length = start;
     timer_.start();
-    head_.read({context_, model_, model_.config.vocab_size}, sequence_, tokens, sampler_);
-    return head_.sample(sampler_).status();
+    const engine::HeadModel with = {context_, model_, model_.config.vocab_size, sequence_};
+    head_.read(with, tokens, choices, sampler_);
+    for (int64_t i = 0; i < choices; ++i) {
+      RSR_RETURN_IF_ERROR(head_.sample(with, i, sampler_).status());
+    }
+    return {};
   }
 
   /// Any tokens do; different ones, so that no row of the embedding is in a cache.
@@ -141,7 +161,8 @@ class ModelBench {
 };
 
 Result<std::vector<ModelBenchRecord>> measure(ModelBench& bench, const ModelSubject& subject) {
-  const Progress progress(1 + subject.prompts.size() + subject.contexts.size());
+  const Progress progress(1 + subject.prompts.size() + subject.contexts.size() +
+                          subject.guesses.size());
   std::vector<ModelBenchRecord> records;
   for (const int64_t tokens : subject.prompts) {
     progress.show(1 + records.size(), "a prompt of " + std::to_string(tokens) + " tokens");
@@ -152,6 +173,11 @@ Result<std::vector<ModelBenchRecord>> measure(ModelBench& bench, const ModelSubj
   for (const int64_t context : subject.contexts) {
     progress.show(1 + records.size(), "a token at context " + std::to_string(context));
     RSR_ASSIGN_OR_RETURN(ModelBenchRecord record, bench.decode(context));
+    records.push_back(std::move(record));
+  }
+  for (const int64_t guesses : subject.guesses) {
+    progress.show(1 + records.size(), "a token and " + std::to_string(guesses) + " guesses");
+    RSR_ASSIGN_OR_RETURN(ModelBenchRecord record, bench.verify(subject.contexts.front(), guesses));
     records.push_back(std::move(record));
   }
   progress.clear();

@@ -17,18 +17,23 @@ struct ModelBenchOptions {
   EngineOptions engine = {};           // threads, cache, head; not its context length
   std::vector<int64_t> contexts = {};  // empty: 128, 1024, 4096 as far as the model goes
   std::vector<int64_t> prompts = {};   // empty: 32, 128, 512 as far as the model goes
+  std::vector<int64_t> guesses = {};   // read behind a token at the first context; empty: 1, 3, 7
   int repeats = 20;                    // timed tokens at each context
   int prompt_repeats = 3;              // timed readings of each prompt
 };
 
-/// One prompt length, or one context length.
+/// What a record tells of: a prompt, a new token, or a new token with guesses behind it.
+enum class ModelStep { prefill, decode, verify };
+
+/// One prompt length, one context length, or one number of guesses.
 struct ModelBenchRecord {
-  bool is_prefill = false;
+  ModelStep step = ModelStep::prefill;
   std::string shape;  // or the model's name
   bool synthetic = false;
   int threads = 0;
   int64_t context = 0;  // tokens of the prompt; or those that a new one attends to, itself included
-  double median_seconds = 0;  // of a token; of the whole prompt
+  int64_t guesses = 0;
+  double median_seconds = 0;  // of a token; of the whole prompt; of the pass over all guesses
   double min_seconds = 0;
   double max_seconds = 0;
   int repeats = 0;

@@ -8,13 +8,15 @@
 #include "cli/list_flag.h"
 #include "cli/model_dir.h"
 #include "cli/output.h"
+#include "engine/ngram_drafts.h"
 #include "model/synthetic.h"
 
 namespace rsr::cli {
 namespace {
 
 constexpr const char* kHelp =
-    "Times a language model: reading prompts, and new tokens at several lengths of context.\n\n"
+    "Times a language model: reading prompts, new tokens at several lengths of context, and "
+    "guessed ones.\n\n"
     "With --shape it makes random weights of a known model's sizes in memory, so that nothing "
     "need\n"
     "be downloaded. The roofline is the pure read bandwidth, measured between the steps with the\n"
@@ -51,6 +53,10 @@ void add_measuring(CLI::App& command, ModelBenchOptions& options) {
            "Tokens of prompts; the usual ones only as far as the model goes")
       ->default_str("32,128,512")
       ->check(CLI::Range(int64_t{1}, kMostPositions));
+  add_list(command, "--guesses", options.guesses,
+           "Drafted tokens that are read along with one at the first context (rsr run --draft)")
+      ->default_str("1,3,7")
+      ->check(CLI::Range(int64_t{1}, engine::NgramDrafts::kMost));
   command.add_option("--repeats", options.repeats, "Timed tokens at each context")
       ->check(CLI::Range(1, 100000))
       ->type_name("N")

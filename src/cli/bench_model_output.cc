@@ -60,10 +60,29 @@ std::string decode_line(const ModelBenchRecord& r) {
          stages_text(r);
 }
 
+std::string verify_line(const ModelBenchRecord& r, const ModelBenchRecord* one) {
+  std::string line =
+      print("%7lld %10.2f", static_cast<long long>(r.guesses), 1e3 * r.median_seconds);
+  line += one != nullptr ? print(" %8.2f", r.median_seconds / one->median_seconds) : "        -";
+  return line + stages_text(r);
+}
+
+const char* op_name(ModelStep step) {
+  switch (step) {
+    case ModelStep::prefill:
+      return "prefill";
+    case ModelStep::decode:
+      return "decode";
+    case ModelStep::verify:
+      return "verify";
+  }
+  return "";
+}
+
 }  // namespace
 
 double tokens_per_second(const ModelBenchRecord& r) {
-  return (r.is_prefill ? static_cast<double>(r.context) : 1.0) / r.median_seconds;
+  return (r.step == ModelStep::prefill ? static_cast<double>(r.context) : 1.0) / r.median_seconds;
 }
 
 double roofline_tokens_per_second(const ModelBenchRecord& r) {
@@ -76,19 +95,21 @@ double share(const ModelBenchRecord& r) {
 }
 
 ordered_json to_json(const ModelBenchRecord& r) {
-  return {{"op", r.is_prefill ? "prefill" : "decode"},
+  const double rate = tokens_per_second(r);
+  return {{"op", op_name(r.step)},
           {"shape", r.shape},
           {"synthetic", r.synthetic},
           {"threads", r.threads},
           {"context", r.context},
-          {"prefill_tok_s", measured(r.is_prefill ? tokens_per_second(r) : 0)},
-          {"decode_tok_s", measured(r.is_prefill ? 0 : tokens_per_second(r))},
+          {"prefill_tok_s", measured(r.step == ModelStep::prefill ? rate : 0)},
+          {"decode_tok_s", measured(r.step == ModelStep::decode ? rate : 0)},
           {"bytes_per_token", measured(r.bytes_per_token)},
           {"r4_gb_per_s", measured(r.r4_bytes_per_second / 1e9)},
           {"roofline_tok_s", measured(roofline_tokens_per_second(r))},
           {"share", measured(share(r))},
           {"load_s", r.load_seconds},
           {"peak_rss_bytes", r.peak_rss_bytes},
+          {"guesses", r.guesses},
           {"median_s", r.median_seconds},
           {"min_s", r.min_seconds},
           {"max_s", r.max_seconds},
@@ -108,15 +129,31 @@ ordered_json to_json(const ModelBenchRecord& r) {
 std::string model_page(const std::vector<ModelBenchRecord>& records) {
   std::string prefill;
   std::string decode;
+  std::string verify;
+  const ModelBenchRecord* one = nullptr;  // a token without guesses, at the same context
   for (const ModelBenchRecord& r : records) {
-    (r.is_prefill ? prefill : decode) += r.is_prefill ? prefill_line(r) : decode_line(r);
+    switch (r.step) {
+      case ModelStep::prefill:
+        prefill += prefill_line(r);
+        break;
+      case ModelStep::decode:
+        decode += decode_line(r);
+        if (one == nullptr) one = &r;
+        break;
+      case ModelStep::verify:
+        verify += verify_line(r, one);
+        break;
+    }
   }
   return about(records.back()) + "\nReading a prompt; stages in ms of the whole prompt\n" +
          print("%7s %9s %10s", "tokens", "tok/s", "ms") + kStageHeads + "\n" + prefill +
          "\nDecoding; stages in ms of a token\n" +
          print("%7s %9s %10s %9s %7s %9s %7s", "context", "tok/s", "ms", "MB/token", "R4 GB/s",
                "roofline", "share") +
-         kStageHeads + "\n" + decode;
+         kStageHeads + "\n" + decode +
+         "\nA token and guesses behind it in one pass, at the first context; times: of a token "
+         "alone\n" +
+         print("%7s %10s %8s", "guesses", "ms", "times") + kStageHeads + "\n" + verify;
 }
 
 }  // namespace rsr::cli

@@ -70,7 +70,7 @@ Result<Model> load(const ModelBenchOptions& o, const std::string& directory,
 }  // namespace
 
 int64_t ModelSubject::positions() const {
-  return std::max(longest(prompts), longest(contexts));
+  return std::max({longest(prompts), longest(contexts), 1 + longest(guesses)});
 }
 
 model::KvType kv_type(const ModelBenchOptions& o) {
@@ -93,17 +93,18 @@ Result<ModelSubject> open_subject(const ModelBenchOptions& o) {
   RSR_ASSIGN_OR_RETURN(Lengths prompts, lengths("--prompts", o.prompts, {32, 128, 512}, most));
   RSR_ASSIGN_OR_RETURN(Lengths contexts,
                        lengths("--contexts", o.contexts, {128, 1024, 4096}, most));
-  const int64_t positions = std::max(longest(prompts), longest(contexts));
+  RSR_ASSIGN_OR_RETURN(Lengths guesses, lengths("--guesses", o.guesses, {1, 3, 7}, most - 1));
+  const int64_t positions = std::max({longest(prompts), longest(contexts), 1 + longest(guesses)});
   RSR_RETURN_IF_ERROR(check_memory(o, config, context.impl().isa, positions));
-  const Progress progress(1 + prompts.size() + contexts.size());
+  const Progress progress(1 + prompts.size() + contexts.size() + guesses.size());
   progress.show(0, o.shape.empty() ? "loading" : "making random weights");
   const double begin = now_seconds();
   Result<Model> model = load(o, directory, config, context.impl());
   const double seconds = now_seconds() - begin;
   progress.clear();
   if (!model.ok()) return model.status();
-  return ModelSubject{std::move(context), std::move(model).value(), std::move(prompts),
-                      std::move(contexts), seconds};
+  return ModelSubject{std::move(context),  std::move(model).value(), std::move(prompts),
+                      std::move(contexts), std::move(guesses),       seconds};
 }
 
 }  // namespace rsr::cli

@@ -17,6 +17,7 @@ struct ModelSubject {
   model::Model model;
   std::vector<int64_t> prompts;
   std::vector<int64_t> contexts;
+  std::vector<int64_t> guesses;
   double load_seconds = 0;
 
   /// That the cache must have.

@@ -125,6 +125,18 @@ void add_end(CLI::App& command, GenerateOptions* generate) {
                    "Do not end where the model ends its answer");
 }
 
+void add_draft(CLI::App& command, Draft* draft) {
+  command
+      .add_option_function<std::string>(
+          "--draft",
+          [draft](const std::string& how) { *draft = how == "ngram" ? Draft::ngram : Draft::none; },
+          "Guess tokens, and read several in one pass: ngram looks where the last ones stood "
+          "before. "
+          "The text is the same, sooner where it repeats itself. Default: none")
+      ->check(CLI::IsMember({"none", "ngram"}))
+      ->type_name("HOW");
+}
+
 }  // namespace
 
 void add_head(CLI::App& command, HeadMethod* method) {
@@ -179,6 +191,7 @@ ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
       ->check(check_count<int64_t>)
       ->type_name("N");
   add_head(command, &flags->engine.head);
+  add_draft(command, &flags->generate.draft);
   return options;
 }
 

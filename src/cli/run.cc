@@ -28,14 +28,29 @@ double rate(int64_t count, double seconds) {
   return seconds > 0 ? static_cast<double>(count) / seconds : 0.0;
 }
 
+/// Tokens that came from the decoding passes: the first is the prompt's.
+int64_t decoded_tokens(const GenerateStats& stats) {
+  return stats.decode_steps > 0 ? stats.new_tokens - 1 : 0;
+}
+
+double decode_rate(const GenerateStats& stats) {
+  return rate(decoded_tokens(stats), stats.decode_seconds);
+}
+
 double gigabytes_per_second(const GenerateStats& stats) {
-  return rate(stats.decode_steps, stats.decode_seconds) * stats.bytes_per_token / 1e9;
+  return decode_rate(stats) * stats.bytes_per_token / 1e9;
 }
 
 double milliseconds_per_token(const GenerateStats& stats) {
   return stats.decode_steps > 0
-             ? 1e3 * stats.decode_seconds / static_cast<double>(stats.decode_steps)
+             ? 1e3 * stats.decode_seconds / static_cast<double>(decoded_tokens(stats))
              : 0.0;
+}
+
+double acceptance(const GenerateStats& stats) {
+  return stats.drafted_tokens > 0 ? static_cast<double>(stats.accepted_tokens) /
+                                        static_cast<double>(stats.drafted_tokens)
+                                  : 0.0;
 }
 
 const char* finish_name(FinishReason finish) {
@@ -55,9 +70,15 @@ void print_stats(const GenerateStats& stats) {
                static_cast<long long>(stats.prompt_tokens),
                rate(stats.prompt_tokens, stats.prompt_seconds));
   std::fprintf(stderr, "decode %lld tokens, %.1f tok/s, %.3f ms per token, %.2f GB/s\n",
-               static_cast<long long>(stats.new_tokens),
-               rate(stats.decode_steps, stats.decode_seconds), milliseconds_per_token(stats),
-               gigabytes_per_second(stats));
+               static_cast<long long>(stats.new_tokens), decode_rate(stats),
+               milliseconds_per_token(stats), gigabytes_per_second(stats));
+  if (stats.drafted_tokens > 0) {
+    std::fprintf(
+        stderr, "drafts %lld tokens, %lld accepted (%.0f%%), %.2f tokens per pass\n",
+        static_cast<long long>(stats.drafted_tokens), static_cast<long long>(stats.accepted_tokens),
+        100 * acceptance(stats),
+        static_cast<double>(decoded_tokens(stats)) / static_cast<double>(stats.decode_steps));
+  }
   if (stats.head_candidates > 0) {
     std::fprintf(stderr, "head   scanned, %.1f candidates per token\n", stats.head_candidates);
   }
@@ -73,7 +94,9 @@ std::string to_json(const std::string& text, const GenerateStats& stats) {
       {"new_tokens", stats.new_tokens},
       {"decode_steps", stats.decode_steps},
       {"decode_seconds", stats.decode_seconds},
-      {"decode_tokens_per_second", rate(stats.decode_steps, stats.decode_seconds)},
+      {"decode_tokens_per_second", decode_rate(stats)},
+      {"drafted_tokens", stats.drafted_tokens},
+      {"accepted_tokens", stats.accepted_tokens},
       {"milliseconds_per_token", milliseconds_per_token(stats)},
       {"bytes_per_token", stats.bytes_per_token},
       {"gigabytes_per_second", gigabytes_per_second(stats)},

@@ -34,10 +34,12 @@ void Session::Impl::read_on(size_t count) {
                  model::LogitsOf::none);
 }
 
-void Session::Impl::read_last(const engine::Sampler& sampler) {
-  const engine::HeadModel with = {engine->context.impl(), engine->model,
-                                  engine->tokenizer.vocab_size()};
-  head.read(with, *sequence, unread_tokens(), sampler);
+void Session::Impl::read_last(const engine::Sampler& sampler, std::span<const int32_t> guesses) {
+  const auto unread = unread_tokens();
+  step.assign(unread.begin(), unread.end());
+  step.insert(step.end(), guesses.begin(), guesses.end());
+  head.read(head_model(), step, 1 + static_cast<int64_t>(guesses.size()), sampler);
+  sequence->length -= static_cast<int64_t>(guesses.size());
 }
 
 bool Session::Impl::read_prompt(const engine::Sampler& sampler, const TextCallback& on_text,
@@ -48,25 +50,37 @@ bool Session::Impl::read_prompt(const engine::Sampler& sampler, const TextCallba
     read_on(model::kTile);
     if (on_text && !on_text("")) return false;
   }
-  read_last(sampler);
+  read_last(sampler, {});
   return true;
 }
 
-Result<int32_t> Session::Impl::next_token(engine::Sampler* sampler, GenerateStats* stats) {
+int64_t Session::Impl::room_for_drafts(const GenerateOptions& options,
+                                       const GenerateStats& stats) const {
+  if (options.draft == Draft::none) return 0;
+  const int64_t room_left = room() - static_cast<int64_t>(unread());
+  const int64_t wanted = options.max_tokens - stats.new_tokens - 1;  // the pass itself brings one
+  return options.max_tokens == 0 ? room_left : std::min(room_left, wanted);
+}
+
+/// A guess that was right is in the cache already, and the state behind it is known.
+Result<int32_t> Session::Impl::next_token(const GenerateOptions& options, engine::Sampler* sampler,
+                                          GenerateStats* stats) {
   const Stopwatch watch(&stats->decode_seconds);
-  if (unread() > 0) {
-    read_last(*sampler);
+  if (unread() > 0 && drafts.confirm(history.ids.back())) {
+    ++sequence->length;
+  } else if (unread() > 0) {
+    read_last(*sampler, drafts.guess(history.ids, room_for_drafts(options, *stats)));
     ++stats->decode_steps;
   }
   ++stats->new_tokens;
-  return head.sample(*sampler);
+  return head.sample(head_model(), drafts.confirmed(), *sampler);
 }
 
 Status Session::Impl::answer(const GenerateOptions& options, engine::Sampler* sampler,
                              engine::Reply* reply, GenerateStats* stats) {
   const std::vector<int32_t>& ends = engine->generation.stop_ids;
   while (true) {
-    RSR_ASSIGN_OR_RETURN(const int32_t id, next_token(sampler, stats));
+    RSR_ASSIGN_OR_RETURN(const int32_t id, next_token(options, sampler, stats));
     stats->finish = FinishReason::stop;
     if (!options.ignore_eos && std::binary_search(ends.begin(), ends.end(), id)) break;
     history.ids.push_back(id);

@@ -21,51 +21,59 @@ Status add_head_scan(HeadMethod method, Context::Impl& context, model::Model* mo
                      " columns are too long for a scan");
 }
 
-void Head::read(const HeadModel& with, model::Sequence& sequence, std::span<const int32_t> tokens,
+void Head::read(const HeadModel& with, std::span<const int32_t> tokens, int64_t states,
                 const Sampler& sampler) {
+  RSR_CHECK(states >= 1 && states <= static_cast<int64_t>(tokens.size()));
   const std::lock_guard lock(with.context.mutex);
-  const auto state =
-      model::forward(with.context, with.model, sequence, tokens, model::LogitsOf::last_state);
+  const auto all = model::forward(with.context, with.model, with.sequence, tokens,
+                                  model::LogitsOf::none_but_states);
+  states_ = all.last(static_cast<size_t>(states * with.model.config.hidden_size));
   ++reads_;
-  if (!scan(with, state, sampler)) {
-    found_.reset();
-    logits_ = model::full_head(with.context, with.model, sequence, state)
-                  .first(static_cast<size_t>(with.vocab));
+  scanned_ = scan(with, sampler);
+  if (scanned_) {
+    ++scans_;
+  } else {
+    logits_ = model::full_head(with.context, with.model, with.sequence, states_);
   }
-  sequence.scratch.lap(model::Stage::head);
+  with.sequence.scratch.lap(model::Stage::head);
 }
 
-bool Head::scan(const HeadModel& with, std::span<const float> state, const Sampler& sampler) {
+bool Head::scan(const HeadModel& with, const Sampler& sampler) {
   const auto& form = with.model.head_scan;
+  if (!form.has_value() || !sampler.need().has_value()) return false;
+  const auto batch = static_cast<int64_t>(states_.size()) / with.model.config.hidden_size;
+  return scan_.bound(with.context, *form, {states_.data(), batch, with.vocab});
+}
+
+Result<int32_t> Head::sample(const HeadModel& with, int64_t index, Sampler& sampler) {
+  if (!scanned_) {
+    const auto at = static_cast<size_t>(index * with.model.config.vocab_size);
+    return sampler.sample(logits_.subspan(at, static_cast<size_t>(with.vocab)));
+  }
+  const std::lock_guard lock(with.context.mutex);
   const auto need = sampler.need();
-  if (!form.has_value() || !need.has_value()) return false;
   const linear::ScoreChanges changes = sampler.changes();
-  const linear::HeadQuery query{.x = state.data(),
-                                .rows = with.vocab,
+  const linear::HeadQuery query{.vector = index,
                                 .best = need->best,
                                 .window = need->window,
                                 .changes = changes.change ? &changes : nullptr};
-  found_ = linear::find_candidates(with.context, with.model.head.view, *form, query, scratch_);
-  if (!found_.has_value()) return false;
-  ++scans_;
-  candidates_ += static_cast<int64_t>(found_->ids.size());
-  return true;
-}
-
-Result<int32_t> Head::sample(Sampler& sampler) const {
-  if (found_.has_value()) return sampler.sample(*found_);
-  return sampler.sample(logits_);
+  const auto found = scan_.candidates(with.context, with.model.head.view, query);
+  ++sampled_;
+  candidates_ += static_cast<int64_t>(found.ids.size());
+  with.sequence.scratch.lap(model::Stage::head);
+  return sampler.sample(found);
 }
 
 double Head::mean_candidates() const {
-  return scans_ > 0 ? static_cast<double>(candidates_) / static_cast<double>(scans_) : 0.0;
+  return sampled_ > 0 ? static_cast<double>(candidates_) / static_cast<double>(sampled_) : 0.0;
 }
 
 double Head::mean_bytes(const model::Model& model) const {
   const auto full = static_cast<double>(model.head.bytes());
   if (scans_ == 0) return full;
   const double row = full / static_cast<double>(model.head.view.rows);
-  const double scanned = static_cast<double>(model.head_scan->bytes()) + mean_candidates() * row;
+  const double rows_per_scan = static_cast<double>(candidates_) / static_cast<double>(scans_);
+  const double scanned = static_cast<double>(model.head_scan->bytes()) + rows_per_scan * row;
   const double share = static_cast<double>(scans_) / static_cast<double>(reads_);
   return share * scanned + (1 - share) * full;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "engine/sampler.h"
@@ -21,32 +20,40 @@ struct HeadModel {
   Context::Impl& context;
   const model::Model& model;
   int64_t vocab;
+  model::Sequence& sequence;
 };
 
-/// The head of one session. A token is read by read(), and chosen by sample() afterwards.
+/// The head of one session. Tokens are read by read(), and chosen by sample() afterwards, each as
+/// often as a state was kept. The engine's sessions take turns in either.
 class Head {
  public:
-  /// One forward pass over `tokens`, and what the sampler needs of the last one's logits. The
-  /// engine's sessions take turns.
-  void read(const HeadModel& with, model::Sequence& sequence, std::span<const int32_t> tokens,
+  /// Most states of a read.
+  static constexpr int64_t kMostStates = kernels::kScanMostBatch;
+
+  /// One forward pass over `tokens`, at most a tile of them; choices are to be made of the last
+  /// `states`.
+  void read(const HeadModel& with, std::span<const int32_t> tokens, int64_t states,
             const Sampler& sampler);
-  Result<int32_t> sample(Sampler& sampler) const;
+  /// The token after the one of state `index`; the sampler knows all tokens up to that one.
+  Result<int32_t> sample(const HeadModel& with, int64_t index, Sampler& sampler);
 
   /// Forgets what was counted.
-  void restart() { reads_ = scans_ = candidates_ = 0; }
-  /// Rows that a scan left to be multiplied in full, the mean; 0 without one.
+  void restart() { reads_ = scans_ = sampled_ = candidates_ = 0; }
+  /// Rows that a scan left to be multiplied in full, the mean over tokens; 0 without one.
   double mean_candidates() const;
   /// Bytes of the head that a read takes, the mean.
   double mean_bytes(const model::Model& model) const;
 
  private:
-  bool scan(const HeadModel& with, std::span<const float> state, const Sampler& sampler);
+  bool scan(const HeadModel& with, const Sampler& sampler);
 
-  linear::HeadScanScratch scratch_;
-  std::optional<linear::HeadCandidates> found_;
-  std::span<const float> logits_;  // of all tokens, where nothing was found
+  linear::HeadScan scan_;
+  std::span<const float> states_;  // [states, hidden]
+  bool scanned_ = false;
+  std::span<const float> logits_;  // [states, rows of the table], where nothing was scanned
   int64_t reads_ = 0;
   int64_t scans_ = 0;
+  int64_t sampled_ = 0;  // from scans
   int64_t candidates_ = 0;
 };
 

@@ -99,11 +99,10 @@ Result<GenerateStats> Session::Impl::generate(std::string_view prompt,
                                               const GenerateOptions& options,
                                               const TextCallback& on_text) {
   RSR_RETURN_IF_ERROR(engine::check_options(options, engine->tokenizer.vocab_size()));
-  const model::Model& model = engine->model;
   if (!sequence) {
     RSR_ASSIGN_OR_RETURN(
         model::KvCache cache,
-        model::KvCache::create(model.config, engine->context_length, engine->kv_type));
+        model::KvCache::create(engine->model.config, engine->context_length, engine->kv_type));
     sequence.emplace(std::move(cache));
   }
   RSR_ASSIGN_OR_RETURN(History next, after_prompt(prompt, options.raw));
@@ -112,6 +111,7 @@ Result<GenerateStats> Session::Impl::generate(std::string_view prompt,
   GenerateStats stats;
   engine::Sampler sampler(engine::choose_sampling(options, engine->generation), history.ids);
   head.restart();
+  drafts = {};
   if (!read_prompt(sampler, on_text, &stats)) {
     stats.finish = FinishReason::cancelled;
     return stats;
@@ -121,13 +121,23 @@ Result<GenerateStats> Session::Impl::generate(std::string_view prompt,
   RSR_RETURN_IF_ERROR(answer(options, &sampler, &reply, &stats));
   if (!history.messages.empty()) history.messages.push_back({"assistant", reply.text()});
   undo.keep();
-  const double mean_length = static_cast<double>(first + sequence->length) / 2;
+  stats.drafted_tokens = drafts.all_guessed();
+  stats.accepted_tokens = drafts.all_confirmed();
   stats.head_candidates = head.mean_candidates();
-  stats.bytes_per_token =
+  stats.bytes_per_token = bytes_per_token(stats, first);
+  return stats;
+}
+
+double Session::Impl::bytes_per_token(const GenerateStats& stats, int64_t first) const {
+  const model::Model& model = engine->model;
+  const double mean_length = static_cast<double>(first + sequence->length) / 2;
+  const double of_pass =
       static_cast<double>(model.weight_bytes() - model.head.bytes()) + head.mean_bytes(model) +
       mean_length *
           static_cast<double>(model::KvCache::bytes_per_position(model.config, engine->kv_type));
-  return stats;
+  if (stats.decode_steps == 0) return of_pass;
+  return of_pass * static_cast<double>(stats.decode_steps) /
+         static_cast<double>(stats.new_tokens - 1);
 }
 
 Status Session::Impl::set_system(std::string_view text) {

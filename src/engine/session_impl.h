@@ -12,6 +12,7 @@
 #include "engine/engine_impl.h"
 #include "engine/head.h"
 #include "engine/history.h"
+#include "engine/ngram_drafts.h"
 #include "engine/reply.h"
 #include "engine/sampler.h"
 #include "model/forward.h"
@@ -48,12 +49,21 @@ struct Session::Impl {
   /// Generates after a prompt; fills in everything but the prompt's numbers.
   Status answer(const GenerateOptions& options, engine::Sampler* sampler, engine::Reply* reply,
                 GenerateStats* stats);
-  Result<int32_t> next_token(engine::Sampler* sampler, GenerateStats* stats);
+  Result<int32_t> next_token(const GenerateOptions& options, engine::Sampler* sampler,
+                             GenerateStats* stats);
+  /// Of an answer whose prompt ended at `first`.
+  double bytes_per_token(const GenerateStats& stats, int64_t first) const;
+  /// How many guesses may follow the unread tokens.
+  int64_t room_for_drafts(const GenerateOptions& options, const GenerateStats& stats) const;
 
   /// One forward pass over the next `count` unread tokens without a head.
   void read_on(size_t count);
-  /// One over all unread tokens, for the sampler.
-  void read_last(const engine::Sampler& sampler);
+  /// One over all unread tokens, for the sampler, and over `guesses` behind them, which are in the
+  /// cache then, but not counted to the sequence.
+  void read_last(const engine::Sampler& sampler, std::span<const int32_t> guesses);
+  engine::HeadModel head_model() {
+    return {engine->context.impl(), engine->model, engine->tokenizer.vocab_size(), *sequence};
+  }
 
   std::span<const int32_t> unread_tokens() const {
     return std::span(history.ids).subspan(static_cast<size_t>(sequence->length));
@@ -66,6 +76,8 @@ struct Session::Impl {
   engine::History history;
   std::string system;  // the system message; empty: none
   engine::Head head;
+  engine::NgramDrafts drafts;  // of the present answer
+  std::vector<int32_t> step;   // tokens of a pass, guesses included
 };
 
 }  // namespace rsr

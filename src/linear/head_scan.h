@@ -42,6 +42,7 @@
 #include "base/aligned.h"
 #include "linear/context.h"
 #include "linear/head_scan_form.h"
+#include "linear/head_vector.h"
 #include "linear/linear.h"
 
 namespace rsr::linear {
@@ -53,12 +54,18 @@ struct ScoreChanges {
   std::function<double(int32_t id, double score)> change = {};
 };
 
-/// Which rows are wanted, counting scores after the changes.
-struct HeadQuery {
-  const float* x = nullptr;  // [cols]
+/// What is scanned for: a few vectors, for which the form is read once.
+struct HeadVectors {
+  const float* x = nullptr;  // [batch, cols]
+  int64_t batch = 1;         // 1 to kernels::kScanMostBatch
   int64_t rows = 0;          // the first rows of the table; the others (padding) do not count
-  int64_t best = 1;          // the best so many, the lower id first among equals,
-  double window = 0;         // and every row less than this below the last of them
+};
+
+/// Which rows are wanted of one vector, counting scores after the changes.
+struct HeadQuery {
+  int64_t vector = 0;
+  int64_t best = 1;   // the best so many, the lower id first among equals,
+  double window = 0;  // and every row less than this below the last of them
   const ScoreChanges* changes = nullptr;
 };
 
@@ -69,26 +76,59 @@ struct HeadCandidates {
   std::span<const float> logits;
 };
 
-/// Memory of find_candidates(); it only grows.
-struct HeadScanScratch {
-  base::AlignedArray<int8_t> x;
-  base::AlignedArray<int32_t> high;
-  base::AlignedArray<int32_t> low;
-  base::AlignedArray<float> lower;  // bounds of the scores, by row
-  base::AlignedArray<float> upper;
-  base::AlignedArray<float> tile_lower;  // the largest of 16 rows
-  base::AlignedArray<float> tile_upper;
-  base::AlignedArray<float> all_logits;  // by row, written for candidates only
-  std::vector<float> best;               // a heap of the largest lower bounds
-  std::vector<int32_t> ids;
-  std::vector<float> logits;
-};
+/// Two steps, so that what is done to a vector's scores may be known later than the vector. Its
+/// memory only grows.
+class HeadScan {
+ public:
+  /// First, bounds of all logits. False when they cannot be vouched for (x is not finite, or so
+  /// large that a logit could overflow): then only the full product can tell.
+  bool bound(Context::Impl& context, const HeadScanForm& form, const HeadVectors& vectors);
 
-/// The candidates of a table, by its scan form. Nothing when the bound cannot vouch for them (x is
-/// not finite, or so large that a logit could overflow): then only the full product can tell. The
-/// spans are valid until the next call with this scratch.
-std::optional<HeadCandidates> find_candidates(Context::Impl& context, const Dense& table,
-                                              const HeadScanForm& form, const HeadQuery& query,
-                                              HeadScanScratch& scratch);
+  /// Then, once for each vector, which still must be there: the candidates of the table. The spans
+  /// are valid until the next call.
+  HeadCandidates candidates(Context::Impl& context, const Dense& table, const HeadQuery& query);
+
+  /// Between the steps: the bounds of a vector's logits, by row.
+  std::span<const float> lower(int64_t vector) const { return of(lower_, vector); }
+  std::span<const float> upper(int64_t vector) const { return of(upper_, vector); }
+
+ private:
+  /// Bounds of one vector: by row, and the largest of each tile of 16 rows.
+  struct Bounds {
+    float* lower;
+    float* upper;
+    float* tile_lower;
+    float* tile_upper;
+  };
+
+  void reserve(const HeadScanForm& form);
+  bool make_planes(const HeadScanForm& form);
+  void bound_tile(const HeadScanForm& form, int64_t vector, int64_t tile);
+  void apply_changes(const ScoreChanges& changes, const Bounds& bounds) const;
+  double threshold(const HeadQuery& query, const Bounds& bounds);
+  void collect(double least, const Bounds& bounds);
+  void rescore(Context::Impl& context, const Dense& table, const float* x);
+
+  Bounds bounds(int64_t vector);
+  std::span<const float> of(const base::AlignedArray<float>& bounds, int64_t vector) const {
+    return {bounds.data() + vector * padded_rows_, static_cast<size_t>(vectors_.rows)};
+  }
+  int64_t used_tiles() const;
+
+  HeadVectors vectors_;
+  int64_t padded_rows_ = 0;
+  std::vector<HeadVector> planes_of_;  // by vector
+  base::AlignedArray<int8_t> planes_;
+  base::AlignedArray<int32_t> high_;  // [batch, padded rows], as all of these
+  base::AlignedArray<int32_t> low_;
+  base::AlignedArray<float> lower_;
+  base::AlignedArray<float> upper_;
+  base::AlignedArray<float> tile_lower_;  // [batch, tiles]
+  base::AlignedArray<float> tile_upper_;
+  base::AlignedArray<float> all_logits_;  // by row, written for candidates only
+  std::vector<float> best_;               // a heap of the largest lower bounds
+  std::vector<int32_t> ids_;
+  std::vector<float> logits_;
+};
 
 }  // namespace rsr::linear

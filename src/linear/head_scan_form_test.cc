@@ -13,7 +13,7 @@ namespace {
 
 TEST(HeadScanForm, NothingWithoutABound) {
   Random random(7);
-  HeadScanScratch scratch;
+  HeadScan scan;
   Table table(20, 16);
   table.fill_normal(random);
   const Context context = Context::create({.threads = 2}).value();
@@ -21,8 +21,7 @@ TEST(HeadScanForm, NothingWithoutABound) {
   for (const float bad : {NAN, INFINITY, -INFINITY, 1e35f}) {
     std::vector<float> x = normal_vector(16, random);
     x[7] = bad;
-    const HeadQuery query{.x = x.data(), .rows = 20};
-    EXPECT_FALSE(find_candidates(context.impl(), table.view, *form, query, scratch)) << bad;
+    EXPECT_FALSE(scan.bound(context.impl(), *form, {x.data(), 1, 20})) << bad;
   }
   const Table wide(1, 65537);
   EXPECT_FALSE(make_head_scan_form(context.impl(), wide.view).has_value());
@@ -30,7 +29,6 @@ TEST(HeadScanForm, NothingWithoutABound) {
 
 TEST(HeadScanForm, FormsSurviveAsBytes) {
   Random random(7);
-  HeadScanScratch scratch;
   Table table(37, 50);
   table.fill_normal(random);
   const Context owner = Context::create({.threads = 2}).value();
@@ -51,10 +49,12 @@ TEST(HeadScanForm, FormsSurviveAsBytes) {
   }
   EXPECT_EQ(keeper.use_count(), 1);
   const std::vector<float> x = normal_vector(50, random);
-  const HeadQuery query{.x = x.data(), .rows = 37, .best = 3};
-  const auto before = *find_candidates(context, table.view, form, query, scratch);
-  HeadScanScratch other;
-  const auto after = *find_candidates(context, table.view, read, query, other);
+  HeadScan scan;
+  ASSERT_TRUE(scan.bound(context, form, {x.data(), 1, 37}));
+  const HeadCandidates before = scan.candidates(context, table.view, {.best = 3});
+  HeadScan other;
+  ASSERT_TRUE(other.bound(context, read, {x.data(), 1, 37}));
+  const HeadCandidates after = other.candidates(context, table.view, {.best = 3});
   EXPECT_TRUE(std::equal(before.ids.begin(), before.ids.end(), after.ids.begin(), after.ids.end()));
   for (size_t cut = 0; cut < bytes.size(); cut += 7) {
     EXPECT_FALSE(read_head_scan_form(std::span(bytes).first(cut)).ok());

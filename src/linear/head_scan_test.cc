@@ -27,8 +27,17 @@ std::vector<Context> all_contexts() {
   return contexts;
 }
 
+/// A vector and what is asked of it.
+struct Case {
+  const float* x = nullptr;
+  int64_t rows = 0;
+  int64_t best = 1;
+  double window = 0;
+  const ScoreChanges* changes = nullptr;
+};
+
 /// The rows that a query wants, by the full head.
-std::vector<int32_t> wanted_rows(const HeadQuery& query, const std::vector<float>& logits) {
+std::vector<int32_t> wanted_rows(const Case& query, const std::vector<float>& logits) {
   std::vector<double> scores(logits.begin(), logits.begin() + query.rows);
   if (query.changes != nullptr) {
     for (const int32_t id : query.changes->ids) {
@@ -53,10 +62,10 @@ std::vector<int32_t> wanted_rows(const HeadQuery& query, const std::vector<float
   return ids;
 }
 
-class HeadScan : public testing::Test {
+class HeadScans : public testing::Test {
  protected:
   /// Checks a query on every instruction set; the number of candidates.
-  size_t check(const Table& table, const HeadQuery& query) {
+  size_t check(const Table& table, const Case& query) {
     const auto cols = static_cast<size_t>(table.view.cols);
     const std::vector<float> x(query.x, query.x + cols);
     std::vector<float> logits(static_cast<size_t>(table.view.rows));
@@ -65,19 +74,22 @@ class HeadScan : public testing::Test {
     size_t count = 0;
     for (const Context& context : contexts_) {
       const auto form = make_head_scan_form(context.impl(), table.view);
-      const auto found = find_candidates(context.impl(), table.view, *form, query, scratch_);
-      EXPECT_TRUE(found.has_value()) << context.isa();
-      if (!found.has_value()) return 0;
-      EXPECT_TRUE(std::is_sorted(found->ids.begin(), found->ids.end()));
-      EXPECT_TRUE(std::includes(found->ids.begin(), found->ids.end(), wanted.begin(), wanted.end()))
+      const bool bounded = scan_.bound(context.impl(), *form, {query.x, 1, query.rows});
+      EXPECT_TRUE(bounded) << context.isa();
+      if (!bounded) return 0;
+      expect_bounds_hold(logits);
+      const HeadCandidates found =
+          scan_.candidates(context.impl(), table.view,
+                           {.best = query.best, .window = query.window, .changes = query.changes});
+      EXPECT_TRUE(std::is_sorted(found.ids.begin(), found.ids.end()));
+      EXPECT_TRUE(std::includes(found.ids.begin(), found.ids.end(), wanted.begin(), wanted.end()))
           << context.isa();
-      for (size_t i = 0; i < found->ids.size(); ++i) {
-        const float full = logits[static_cast<size_t>(found->ids[i])];
-        EXPECT_EQ(std::bit_cast<uint32_t>(found->logits[i]), std::bit_cast<uint32_t>(full));
+      for (size_t i = 0; i < found.ids.size(); ++i) {
+        const float full = logits[static_cast<size_t>(found.ids[i])];
+        EXPECT_EQ(std::bit_cast<uint32_t>(found.logits[i]), std::bit_cast<uint32_t>(full));
       }
-      if (query.changes == nullptr) expect_bounds_hold(logits, query.rows);
-      EXPECT_TRUE(count == 0 || count == found->ids.size()) << context.isa();
-      count = found->ids.size();
+      EXPECT_TRUE(count == 0 || count == found.ids.size()) << context.isa();
+      count = found.ids.size();
     }
     return count;
   }
@@ -85,20 +97,19 @@ class HeadScan : public testing::Test {
     return check(table, {.x = x.data(), .rows = table.view.rows, .best = best});
   }
 
-  void expect_bounds_hold(const std::vector<float>& logits, int64_t rows) {
-    for (int64_t r = 0; r < rows; ++r) {
-      const float logit = logits[static_cast<size_t>(r)];
-      ASSERT_LE(scratch_.lower[static_cast<size_t>(r)], logit) << r;
-      ASSERT_GE(scratch_.upper[static_cast<size_t>(r)], logit) << r;
+  void expect_bounds_hold(const std::vector<float>& logits) {
+    for (size_t r = 0; r < scan_.lower(0).size(); ++r) {
+      ASSERT_LE(scan_.lower(0)[r], logits[r]) << r;
+      ASSERT_GE(scan_.upper(0)[r], logits[r]) << r;
     }
   }
 
   std::vector<Context> contexts_ = all_contexts();
-  HeadScanScratch scratch_;
+  HeadScan scan_;
   Random random_{7};
 };
 
-TEST_F(HeadScan, RandomTablesOfManyShapes) {
+TEST_F(HeadScans, RandomTablesOfManyShapes) {
   for (const int64_t cols : {1, 3, 4, 17, 64, 129, 320}) {
     for (const int64_t rows : {1, 15, 16, 17, 63, 331}) {
       for (const Float16 format : {Float16::bf16, Float16::f16}) {
@@ -114,7 +125,7 @@ TEST_F(HeadScan, RandomTablesOfManyShapes) {
   }
 }
 
-TEST_F(HeadScan, FewRowsOfARealisticHeadAreCandidates) {
+TEST_F(HeadScans, FewRowsOfARealisticHeadAreCandidates) {
   constexpr int64_t kCols = 2560;
   Table table(4099, kCols);
   table.fill_normal(random_);
@@ -129,7 +140,7 @@ TEST_F(HeadScan, FewRowsOfARealisticHeadAreCandidates) {
 }
 
 /// Trained tables have a few columns of numbers far larger than all others.
-TEST_F(HeadScan, ColumnsOfUnequalSizeCostNothing) {
+TEST_F(HeadScans, ColumnsOfUnequalSizeCostNothing) {
   constexpr int64_t kCols = 2560;
   Table table(1500, kCols);
   table.fill_normal(random_);
@@ -144,7 +155,7 @@ TEST_F(HeadScan, ColumnsOfUnequalSizeCostNothing) {
   EXPECT_LT(count, 100u);
 }
 
-TEST_F(HeadScan, RowsThatDifferInOneLastPlace) {
+TEST_F(HeadScans, RowsThatDifferInOneLastPlace) {
   for (int draw = 0; draw < 20; ++draw) {
     Table table(200, 256);
     table.fill_normal(random_);
@@ -157,7 +168,7 @@ TEST_F(HeadScan, RowsThatDifferInOneLastPlace) {
   }
 }
 
-TEST_F(HeadScan, AmongEqualRowsTheLowestIdIsThere) {
+TEST_F(HeadScans, AmongEqualRowsTheLowestIdIsThere) {
   Table table(500, 96);
   table.fill_normal(random_);
   const std::vector<float> x = normal_vector(96, random_);
@@ -168,7 +179,7 @@ TEST_F(HeadScan, AmongEqualRowsTheLowestIdIsThere) {
 }
 
 /// The same numbers in another order of columns: equal sums but for the rounding of float.
-TEST_F(HeadScan, PermutedRowsOfAnEvenVector) {
+TEST_F(HeadScans, PermutedRowsOfAnEvenVector) {
   for (int draw = 0; draw < 10; ++draw) {
     Table table(300, 160);
     table.fill_normal(random_);
@@ -181,7 +192,7 @@ TEST_F(HeadScan, PermutedRowsOfAnEvenVector) {
   }
 }
 
-TEST_F(HeadScan, VectorsOfEveryKind) {
+TEST_F(HeadScans, VectorsOfEveryKind) {
   Table table(97, 130);
   table.fill_normal(random_);
   const std::vector<float> normal = normal_vector(130, random_);
@@ -206,7 +217,7 @@ TEST_F(HeadScan, VectorsOfEveryKind) {
   check(table, std::vector<float>(130, -32767.5f));
 }
 
-TEST_F(HeadScan, RowsOfEveryKind) {
+TEST_F(HeadScans, RowsOfEveryKind) {
   const float values[] = {0.0f,   -0.0f,   1.0f, -1.0f,   0.0078125f, 1e-40f, -1e-39f,
                           1e-30f, -2e-30f, 3.0f, -127.0f, 1e-20f,     2.5e4f, 9e-41f};
   Table table(64, 48);
@@ -228,7 +239,7 @@ TEST_F(HeadScan, RowsOfEveryKind) {
   EXPECT_EQ(check(table, normal_vector(48, random_)), 64u);
 }
 
-TEST_F(HeadScan, AWindowKeepsWhatIsNear) {
+TEST_F(HeadScans, AWindowKeepsWhatIsNear) {
   Table table(700, 200);
   table.fill_normal(random_);
   const std::vector<float> x = normal_vector(200, random_);
@@ -241,7 +252,7 @@ TEST_F(HeadScan, AWindowKeepsWhatIsNear) {
   EXPECT_EQ(before, 700u);
 }
 
-TEST_F(HeadScan, ChangesComeBeforeExclusion) {
+TEST_F(HeadScans, ChangesComeBeforeExclusion) {
   Table table(333, 120);
   table.fill_normal(random_);
   for (int draw = 0; draw < 30; ++draw) {
@@ -264,7 +275,47 @@ TEST_F(HeadScan, ChangesComeBeforeExclusion) {
   }
 }
 
-TEST_F(HeadScan, PaddingRowsDoNotCount) {
+TEST_F(HeadScans, VectorsOfABatchAreAsIfAlone) {
+  constexpr int64_t kCols = 200;
+  Table table(700, kCols);
+  table.fill_normal(random_);
+  const std::vector<float> x = normal_vector(kCols * kernels::kScanMostBatch, random_);
+  const std::vector<int32_t> ids = {0, 3, 600};
+  const ScoreChanges changes = {ids, [](int32_t, double score) { return score + 2; }};
+  for (const Context& context : contexts_) {
+    const auto form = make_head_scan_form(context.impl(), table.view);
+    for (int64_t batch = 1; batch <= kernels::kScanMostBatch; ++batch) {
+      ASSERT_TRUE(scan_.bound(context.impl(), *form, {x.data(), batch, 690}));
+      for (int64_t v = batch - 1; v >= 0; --v) {
+        linear::HeadScan alone;
+        ASSERT_TRUE(alone.bound(context.impl(), *form, {x.data() + v * kCols, 1, 690}));
+        EXPECT_TRUE(std::ranges::equal(scan_.lower(v), alone.lower(0)));
+        EXPECT_TRUE(std::ranges::equal(scan_.upper(v), alone.upper(0)));
+        const auto* changed = v % 2 == 0 ? &changes : nullptr;
+        const HeadCandidates one =
+            alone.candidates(context.impl(), table.view, {.best = 1 + 2 * v, .changes = changed});
+        const HeadCandidates same = scan_.candidates(
+            context.impl(), table.view, {.vector = v, .best = 1 + 2 * v, .changes = changed});
+        EXPECT_TRUE(std::ranges::equal(one.ids, same.ids));
+        EXPECT_TRUE(std::ranges::equal(one.logits, same.logits));
+      }
+    }
+  }
+}
+
+TEST_F(HeadScans, WhatIsNotFiniteIsNotVouchedFor) {
+  Table table(64, 48);
+  table.fill_normal(random_);
+  std::vector<float> x = normal_vector(96, random_);
+  const auto form = make_head_scan_form(contexts_[0].impl(), table.view);
+  for (const float bad : {HUGE_VALF, -HUGE_VALF, std::nanf(""), 1e31f}) {
+    x[60] = bad;
+    EXPECT_TRUE(scan_.bound(contexts_[0].impl(), *form, {x.data(), 1, 64}));
+    EXPECT_FALSE(scan_.bound(contexts_[0].impl(), *form, {x.data(), 2, 64}));
+  }
+}
+
+TEST_F(HeadScans, PaddingRowsDoNotCount) {
   Table table(100, 64);
   table.fill_normal(random_);
   const std::vector<float> x = normal_vector(64, random_);

@@ -105,16 +105,18 @@ struct ScanProblem {
   static constexpr int64_t kTiles = 9;
   static constexpr int64_t kMaxSteps = 67;
   AlignedArray<uint8_t> lines{static_cast<size_t>(kTiles * kMaxSteps * kernels::kScanLineBytes)};
-  std::vector<int8_t> x = std::vector<int8_t>(kMaxSteps * kernels::kScanXBytes);
-  std::vector<int32_t> sums = std::vector<int32_t>(2 * kTiles * kernels::kScanTileRows);
+  static constexpr int64_t kBatch = kernels::kScanMostBatch;
+  static constexpr int64_t kRows = kTiles * kernels::kScanTileRows;
+  std::vector<int8_t> x = std::vector<int8_t>(kBatch * kMaxSteps * kernels::kScanXBytes);
+  std::vector<int32_t> sums = std::vector<int32_t>(2 * kBatch * kRows);
 
   ScanProblem() {
     for (size_t i = 0; i < lines.size(); ++i) lines[i] = static_cast<uint8_t>(i * 37 + i / 256);
     for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<int8_t>(i * 91 + 128);
   }
-  void run(kernels::ScanI8Function* function, int64_t steps) {
-    int32_t* low = sums.data() + kTiles * kernels::kScanTileRows;
-    const kernels::ScanI8 p{lines.data(), steps, x.data(), sums.data(), low};
+  void run(kernels::ScanI8Function* function, int64_t steps, int64_t batch) {
+    int32_t* low = sums.data() + kBatch * kRows;
+    const kernels::ScanI8 p{lines.data(), steps, batch, x.data(), sums.data(), low, kRows};
     function(p, 0, 2);
     function(p, 2, kTiles);
   }
@@ -124,12 +126,16 @@ void add_scan(std::vector<SelftestCase>& cases) {
   for (const auto& kernel : kernels::kScanI8) {
     if (!base::has_isa(kernel.isa)) continue;
     SelftestCase one{kernel.name, {}};
-    for (const int64_t steps : {int64_t{1}, int64_t{32}, ScanProblem::kMaxSteps}) {
+    for (const auto& [steps, batch] : {std::pair<int64_t, int64_t>{1, 1},
+                                       {32, ScanProblem::kBatch},
+                                       {ScanProblem::kMaxSteps, 1},
+                                       {ScanProblem::kMaxSteps, 3},
+                                       {ScanProblem::kMaxSteps, 5}}) {
       const auto expected = std::make_shared<ScanProblem>();
       const auto got = std::make_shared<ScanProblem>();
-      expected->run(kernels::kScanI8[0].function, steps);
-      one.trials.emplace_back([=, function = kernel.function] {
-        got->run(function, steps);
+      expected->run(kernels::kScanI8[0].function, steps, batch);
+      one.trials.emplace_back([=, function = kernel.function, steps = steps, batch = batch] {
+        got->run(function, steps, batch);
         return std::equal(got->sums.begin(), got->sums.end(), expected->sums.begin());
       });
     }

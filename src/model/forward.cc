@@ -176,7 +176,7 @@ std::span<const float> forward(Context::Impl& context, const Model& model, Seque
   const int64_t rows = which == LogitsOf::all ? count : which == LogitsOf::last ? 1 : 0;
   const int64_t vocab = model.config.vocab_size;
   const int64_t hidden = model.config.hidden_size;
-  std::span<const float> state;
+  std::span<const float> states;
   sequence.scratch.logits.reserve_discard(static_cast<size_t>(rows * vocab));
   float* out = sequence.scratch.logits.data();  // [rows, vocab]
   for (int64_t begin = 0; begin < count; begin += kTile) {
@@ -190,22 +190,26 @@ std::span<const float> forward(Context::Impl& context, const Model& model, Seque
     if (which == LogitsOf::all) tile.logits(0, out + begin * vocab);
     const bool is_last = begin + batch == count;
     if (which == LogitsOf::last && is_last) tile.logits(batch - 1, out);
-    if (which == LogitsOf::last_state && is_last) {
-      state = {tile.final_states() + (batch - 1) * hidden, static_cast<size_t>(hidden)};
+    if (which == LogitsOf::none_but_states && is_last) {
+      states = {tile.final_states(), static_cast<size_t>(batch * hidden)};
     }
     sequence.length += batch;
   }
-  if (which == LogitsOf::last_state) return state;
+  if (which == LogitsOf::none_but_states) return states;
   return {out, static_cast<size_t>(rows * vocab)};
 }
 
 std::span<const float> full_head(Context::Impl& context, const Model& model, Sequence& sequence,
-                                 std::span<const float> state) {
-  RSR_CHECK_OP(static_cast<int64_t>(state.size()), ==, model.config.hidden_size);
-  const auto vocab = static_cast<size_t>(model.config.vocab_size);
-  sequence.scratch.logits.reserve_discard(vocab);
-  linear::multiply_dense(context, model.head.view, state.data(), 1, sequence.scratch.logits.data());
-  return {sequence.scratch.logits.data(), vocab};
+                                 std::span<const float> states) {
+  const auto hidden = static_cast<size_t>(model.config.hidden_size);
+  RSR_CHECK_OP(states.size() % hidden, ==, 0U);
+  const size_t tokens = states.size() / hidden;
+  const size_t size = tokens * static_cast<size_t>(model.config.vocab_size);
+  base::AlignedArray<float>& logits = sequence.scratch.logits;
+  logits.reserve_discard(size);
+  linear::multiply_dense(context, model.head.view, states.data(), static_cast<int64_t>(tokens),
+                         logits.data());
+  return {logits.data(), size};
 }
 
 }  // namespace rsr::model

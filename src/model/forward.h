@@ -49,19 +49,19 @@ struct Sequence {
   Scratch scratch;
 };
 
-/// Logits of no token, of the last, of all; or none, but the state of the last token that the head
-/// would read, for whoever takes it from there.
-enum class LogitsOf { none, last, all, last_state };
+/// Logits of no token, of the last, of all; or none, but the states that the head would read, of
+/// all tokens of the last tile, for whoever takes it from there.
+enum class LogitsOf { none, last, all, none_but_states };
 
 /// Appends `tokens` to the sequence: ids below the vocabulary size, no more than the cache has room
-/// for. Gives logits [rows, vocab] of the last token, of all, or none, or a state [hidden]; they
-/// are valid until the next call. The bits do not depend on how tokens are divided into calls, nor
-/// on threads.
+/// for. Gives logits [rows, vocab] of the last token, of all, or none, or states [tokens, hidden];
+/// they are valid until the next call. The bits do not depend on how tokens are divided into calls,
+/// nor on threads.
 std::span<const float> forward(Context::Impl& context, const Model& model, Sequence& sequence,
                                std::span<const int32_t> tokens, LogitsOf which = LogitsOf::last);
 
-/// The logits [vocab] of such a state, in the sequence's scratch: those of LogitsOf::last.
+/// The logits [tokens, vocab] of such states, in the sequence's scratch: those of LogitsOf::all.
 std::span<const float> full_head(Context::Impl& context, const Model& model, Sequence& sequence,
-                                 std::span<const float> state);
+                                 std::span<const float> states);
 
 }  // namespace rsr::model

@@ -88,19 +88,19 @@ TEST_P(Golden, GreedyTokensAreThoseOfTheLibrary) {
 
 TEST_P(Golden, AScanFindsTheTokensOfTheFullHead) {
   const auto form = linear::make_head_scan_form(context_.impl(), model_.head.view).value();
-  linear::HeadScanScratch scratch;
+  linear::HeadScan scan;
   for (const base::Json& prompt : golden_["prompts"]) {
     Ids ids = prompt["ids"];
     Ids generated;
     Sequence growing = sequence();
     while (generated.size() < prompt["continuation"].size()) {
-      const auto state = run(growing, ids, LogitsOf::last_state);
-      const auto found =
-          linear::find_candidates(context_.impl(), model_.head.view, form,
-                                  {.x = state.data(), .rows = model_.config.vocab_size}, scratch);
-      const auto& logits = found.value().logits;
-      const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
-      ids = {found->ids[static_cast<size_t>(best)]};
+      const auto states = run(growing, ids, LogitsOf::none_but_states);
+      const auto hidden = static_cast<size_t>(model_.config.hidden_size);
+      const auto last = states.last(hidden);
+      ASSERT_TRUE(scan.bound(context_.impl(), form, {last.data(), 1, model_.config.vocab_size}));
+      const auto found = scan.candidates(context_.impl(), model_.head.view, {});
+      const auto best = std::ranges::max_element(found.logits) - found.logits.begin();
+      ids = {found.ids[static_cast<size_t>(best)]};
       generated.push_back(ids[0]);
     }
     EXPECT_EQ(generated, prompt["continuation"].get<Ids>()) << prompt["logits"];

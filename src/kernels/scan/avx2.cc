@@ -59,20 +59,28 @@ void store(const __m256i (&sums)[4], int32_t* out) {
   }
 }
 
+/// The tiles tile, tile + far, ... of `streams` streams. A block of lines stays in L1 while each
+/// vector passes over it.
 template <int streams>
 void scan_tiles(const ScanI8& p, int64_t tile, int64_t far) {
-  Sums sums[streams] = {};
+  Sums sums[streams][kScanMostBatch] = {};
   const int64_t tile_bytes = p.steps * kScanLineBytes;
   for (int64_t begin = 0; begin < p.steps; begin += kBlockSteps) {
     const int64_t left = p.steps - begin;
+    const int64_t steps = left < kBlockSteps ? left : kBlockSteps;
     for (int s = 0; s < streams; ++s) {
-      add_lines(p.lines + (tile + s * far) * tile_bytes + begin * kScanLineBytes,
-                p.x + begin * kScanXBytes, left < kBlockSteps ? left : kBlockSteps, sums[s]);
+      const uint8_t* line = p.lines + (tile + s * far) * tile_bytes + begin * kScanLineBytes;
+      for (int64_t v = 0; v < p.batch; ++v) {
+        add_lines(line, p.x + (v * p.steps + begin) * kScanXBytes, steps, sums[s][v]);
+      }
     }
   }
   for (int s = 0; s < streams; ++s) {
-    store(sums[s].high, p.high + (tile + s * far) * kScanTileRows);
-    store(sums[s].low, p.low + (tile + s * far) * kScanTileRows);
+    for (int64_t v = 0; v < p.batch; ++v) {
+      const int64_t at = v * p.rows + (tile + s * far) * kScanTileRows;
+      store(sums[s][v].high, p.high + at);
+      store(sums[s][v].low, p.low + at);
+    }
   }
 }
 

@@ -1,4 +1,5 @@
-// Each kernel of the list on one thread: a matrix that stays in L2, and one that memory delivers.
+// Each kernel of the list on one thread: a matrix that stays in L2, and one that memory delivers,
+// for one vector and more.
 #include <benchmark/benchmark.h>
 
 #include <vector>
@@ -16,10 +17,12 @@ void run(benchmark::State& state, ScanI8Function* function) {
   const int64_t tiles = (state.range(0) << 20) / kTileBytes;
   base::AlignedArray<uint8_t> lines(static_cast<size_t>(tiles * kTileBytes));
   std::fill_n(lines.data(), lines.size(), uint8_t{100});  // pages of their own, not the zero page
-  const std::vector<int8_t> x(2 * kCols, 3);
-  std::vector<int32_t> sums(static_cast<size_t>(2 * tiles * kScanTileRows));
-  const ScanI8 p{lines.data(), kCols / 4, x.data(), sums.data(),
-                 sums.data() + tiles * kScanTileRows};
+  const int64_t batch = state.range(1);
+  const int64_t rows = tiles * kScanTileRows;
+  const std::vector<int8_t> x(static_cast<size_t>(batch * 2 * kCols), 3);
+  std::vector<int32_t> high(static_cast<size_t>(batch * rows));
+  std::vector<int32_t> low(high);
+  const ScanI8 p{lines.data(), kCols / 4, batch, x.data(), high.data(), low.data(), rows};
   for (auto _ : state) {
     function(p, 0, tiles);
     benchmark::ClobberMemory();
@@ -34,9 +37,8 @@ const int kRegistered = [] {
     benchmark::RegisterBenchmark(
         kernel.name,
         [function = kernel.function](benchmark::State& state) { run(state, function); })
-        ->ArgName("MiB")
-        ->Arg(1)
-        ->Arg(640);
+        ->ArgNames({"MiB", "batch"})
+        ->ArgsProduct({{1, 640}, {1, 2, 3, 4, 8}});
   }
   return 0;
 }();
