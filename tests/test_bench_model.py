@@ -69,6 +69,15 @@ def test_only_decoding_has_a_roofline(records):
         assert record["prefill_tok_s"] == (pytest.approx(rate) if record["op"] == "prefill" else None)
 
 
+def test_prompts_are_held_against_their_products(records):
+    for record in records:
+        if record["op"] == "prefill":
+            assert 0 < record["gemm_s"] < record["median_s"]
+            assert record["gemm_share"] == pytest.approx(record["gemm_s"] / record["median_s"])
+        else:
+            assert record["gemm_s"] is None and record["gemm_share"] is None
+
+
 def test_bytes_grow_by_the_cache(records):
     one, many, most = (r["bytes_per_token"] for r in records if r["op"] == "decode")
     config = json.loads((DEMO / "config.json").read_text())

@@ -10,6 +10,7 @@
 #include "base/cpu.h"
 #include "base/memory_use.h"
 #include "cli/bench_matvec.h"
+#include "cli/bench_model_gemm.h"
 #include "cli/bench_model_subject.h"
 #include "cli/bench_output.h"
 #include "cli/commands.h"
@@ -40,7 +41,15 @@ class ModelBench {
   Result<ModelBenchRecord> prefill(int64_t tokens) {
     ModelBenchRecord record = describe(tokens);
     record.repeats = options_.prompt_repeats;
-    RSR_RETURN_IF_ERROR(time(0, {tokens, 1}, &record));
+    GemmTime gemm(context_, model_, tokens);
+    constexpr int kSamples = 3;
+    RSR_RETURN_IF_ERROR(time(
+        0, {tokens, 1},
+        [&] {
+          for (int i = 0; i < kSamples; ++i) gemm.sample();
+        },
+        &record));
+    record.gemm_seconds = gemm.seconds();
     return record;
   }
 
@@ -48,7 +57,8 @@ class ModelBench {
     ModelBenchRecord record = describe(context);
     record.step = ModelStep::decode;
     record.repeats = options_.repeats;
-    RSR_RETURN_IF_ERROR(time(context - 1, {1, 1}, &record));
+    RSR_RETURN_IF_ERROR(time(
+        context - 1, {1, 1}, [] {}, &record));
     const auto layers = static_cast<double>(model_.weight_bytes() - model_.head.bytes());
     const int64_t position = model::KvCache::bytes_per_position(model_.config, kv_type(options_));
     record.bytes_per_token =
@@ -63,7 +73,8 @@ class ModelBench {
     record.guesses = guesses;
     record.repeats = options_.repeats;
     const int64_t most = sequence_.cache.positions() - 1 - guesses;
-    RSR_RETURN_IF_ERROR(time(std::min(context - 1, most), {1 + guesses, 1 + guesses}, &record));
+    RSR_RETURN_IF_ERROR(time(
+        std::min(context - 1, most), {1 + guesses, 1 + guesses}, [] {}, &record));
     return record;
   }
 
@@ -98,15 +109,21 @@ class ModelBench {
     int64_t choices;  // of next tokens, behind the last of them
   };
 
-  /// Times a pass after the first `start` tokens, again and again.
-  Status time(int64_t start, const Pass& pass, ModelBenchRecord* record) {
+  /// Times a pass after the first `start` tokens, again and again; now and then the bandwidth and
+  /// what else is to be compared.
+  template <class Other>
+  Status time(int64_t start, const Pass& pass, const Other& other, ModelBenchRecord* record) {
     Status status;
     std::array<std::vector<double>, model::kStages> stages;
     std::vector<int32_t> tokens(static_cast<size_t>(pass.tokens));
     head_.restart();
     Limits limits(context_.pool, context_.isa);
     const Timings timings = time_calls(
-        record->repeats, [&] { limits.sample_reading(read_); },
+        record->repeats,
+        [&] {
+          limits.sample_reading(read_);
+          other();
+        },
         [&](int i) {
           for (int32_t& token : tokens) token = next_token();
           Status s = step(start, tokens, pass.choices);

@@ -39,6 +39,7 @@ struct ModelBenchRecord {
   int repeats = 0;
   double bytes_per_token = 0;              // that a new token reads; 0 for prompts
   double r4_bytes_per_second = 0;          // pure reading in the same run, with the same threads
+  double gemm_seconds = 0;                 // of a prompt's products by themselves; 0: not all int8
   model::StageSeconds stage_seconds = {};  // the median of each
   bool head_scanned = false;
   double head_candidates = 0;  // the mean; 0 without a scan

@@ -49,6 +49,7 @@ constexpr const char* kStageHeads = "   linears attention      head      rest";
 std::string prefill_line(const ModelBenchRecord& r) {
   return print("%7lld %9.2f %10.2f", static_cast<long long>(r.context), tokens_per_second(r),
                1e3 * r.median_seconds) +
+         (r.gemm_seconds > 0 ? print(" %7.1f%%", 100 * gemm_share(r)) : "        -") +
          stages_text(r);
 }
 
@@ -94,6 +95,10 @@ double share(const ModelBenchRecord& r) {
   return roofline > 0 ? tokens_per_second(r) / roofline : 0;
 }
 
+double gemm_share(const ModelBenchRecord& r) {
+  return r.gemm_seconds / r.median_seconds;
+}
+
 ordered_json to_json(const ModelBenchRecord& r) {
   const double rate = tokens_per_second(r);
   return {{"op", op_name(r.step)},
@@ -114,6 +119,8 @@ ordered_json to_json(const ModelBenchRecord& r) {
           {"min_s", r.min_seconds},
           {"max_s", r.max_seconds},
           {"repeats", r.repeats},
+          {"gemm_s", measured(r.gemm_seconds)},
+          {"gemm_share", measured(gemm_share(r))},
           {"linears_s", seconds_of(r, Stage::linears)},
           {"attention_s", seconds_of(r, Stage::attention)},
           {"head_s", seconds_of(r, Stage::head)},
@@ -145,8 +152,9 @@ std::string model_page(const std::vector<ModelBenchRecord>& records) {
         break;
     }
   }
-  return about(records.back()) + "\nReading a prompt; stages in ms of the whole prompt\n" +
-         print("%7s %9s %10s", "tokens", "tok/s", "ms") + kStageHeads + "\n" + prefill +
+  return about(records.back()) +
+         "\nReading a prompt; stages in ms of the whole prompt; GEMM: its products alone, warm\n" +
+         print("%7s %9s %10s %8s", "tokens", "tok/s", "ms", "GEMM") + kStageHeads + "\n" + prefill +
          "\nDecoding; stages in ms of a token\n" +
          print("%7s %9s %10s %9s %7s %9s %7s", "context", "tok/s", "ms", "MB/token", "R4 GB/s",
                "roofline", "share") +

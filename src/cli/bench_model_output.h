@@ -17,6 +17,10 @@ double roofline_tokens_per_second(const ModelBenchRecord& record);
 /// Of the roofline; 0 for prompts.
 double share(const ModelBenchRecord& record);
 
+/// What a prompt's products would take by themselves, of the time that the prompt took; 0 for
+/// others.
+double gemm_share(const ModelBenchRecord& record);
+
 /// Numbers that were not measured are null.
 nlohmann::ordered_json to_json(const ModelBenchRecord& record);
 

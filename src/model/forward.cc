@@ -42,13 +42,14 @@ class Tile {
       const size_t at = static_cast<size_t>(t) * half_dim();
       rope_angles(start_ + t, model_.rope_frequencies, &s_.cosine[at], &s_.sine[at]);
     });
+    normalise(model_.layers.front().input_norm, s_.hidden.data(), s_.normed.data());
   }
 
-  /// hidden += o(norm(attention(rope(q(x)), rope(k(x)), v(x)))), x = norm(hidden)
+  /// hidden += o(norm(attention(rope(q(x)), rope(k(x)), v(x)))), x = normed = norm(hidden), which
+  /// the step before has left; and normed for the next one.
   void attention(int64_t layer) {
     const LayerWeights& w = model_.layers[static_cast<size_t>(layer)];
     const AttentionTile tile = {layer, start_, batch_};
-    normalise(w.input_norm, s_.hidden.data(), s_.normed.data());
     s_.input.set(s_.normed.data(), batch_, config_.hidden_size);
     multiply({{&w.at(Projection::q), s_.queries.data()},
               {&w.at(Projection::k), s_.keys.data()},
@@ -68,26 +69,30 @@ class Tile {
     normalise(w.attn_sub_norm, s_.mixed.data(), s_.mixed.data());
     s_.input.set(s_.mixed.data(), batch_, config_.q_dim());
     multiply({{&w.at(Projection::o), s_.normed.data()}});
-    add_to_hidden();
+    add_to_hidden(w.attention_norm);
   }
 
-  /// hidden += down(norm(activation(gate(x), up(x)))), x = norm(hidden)
+  /// hidden += down(norm(activation(gate(x), up(x)))), x = normed; and normed for the next layer,
+  /// or for the head.
   void feed_forward(int64_t layer) {
     const LayerWeights& w = model_.layers[static_cast<size_t>(layer)];
     const int64_t size = config_.intermediate_size;
-    normalise(w.attention_norm, s_.hidden.data(), s_.normed.data());
     s_.input.set(s_.normed.data(), batch_, config_.hidden_size);
     multiply({{&w.at(Projection::gate), s_.gate.data()}, {&w.at(Projection::up), s_.up.data()}});
-    activate(batch_ * size);
-    normalise(w.ffn_sub_norm, s_.gate.data(), s_.gate.data());
+    if (batch_ == 1) {
+      activate_one(size);
+      normalise(w.ffn_sub_norm, s_.gate.data(), s_.gate.data());
+    } else {
+      activate_each(size, w.ffn_sub_norm);
+    }
     s_.input.set(s_.gate.data(), batch_, size);
     multiply({{&w.at(Projection::down), s_.normed.data()}});
-    add_to_hidden();
+    const auto next = static_cast<size_t>(layer) + 1;
+    add_to_hidden(next < model_.layers.size() ? model_.layers[next].input_norm : model_.final_norm);
   }
 
-  /// What the head reads, [batch, hidden].
-  const float* final_states() {
-    normalise(model_.final_norm, s_.hidden.data(), s_.normed.data());
+  /// What the head reads after the last layer, [batch, hidden].
+  const float* final_states() const {
     s_.lap(Stage::rest);
     return s_.normed.data();
   }
@@ -101,20 +106,33 @@ class Tile {
   }
 
  private:
-  /// gate = activation(gate, up), element by element: a single token keeps all threads busy.
-  void activate(int64_t count) {
+  /// gate = activation(gate, up), `size` elements from `at` on.
+  void activate(int64_t at, int64_t size) {
+    float* gate = s_.gate.data() + at;
+    const float* up = s_.up.data() + at;
+    switch (config_.activation) {
+      case Activation::relu2:
+        return relu2_gate(gate, up, size, gate);
+      case Activation::silu:
+        return silu_gate(gate, up, size, gate);
+    }
+  }
+
+  /// Of one token in pieces, which keep all threads busy.
+  void activate_one(int64_t size) {
     constexpr int64_t kPiece = 1024;
-    for_each((count + kPiece - 1) / kPiece, 16 * kPiece, [&](int64_t piece) {
+    for_each((size + kPiece - 1) / kPiece, 16 * kPiece, [&](int64_t piece) {
       const int64_t at = piece * kPiece;
-      const int64_t size = std::min(kPiece, count - at);
-      float* gate = s_.gate.data() + at;
-      const float* up = s_.up.data() + at;
-      switch (config_.activation) {
-        case Activation::relu2:
-          return relu2_gate(gate, up, size, gate);
-        case Activation::silu:
-          return silu_gate(gate, up, size, gate);
-      }
+      activate(at, std::min(kPiece, size - at));
+    });
+  }
+
+  /// Of many, each with its norm while it is in the cache.
+  void activate_each(int64_t size, const std::vector<float>& norm) {
+    for_tokens(16 * size, [&](int64_t t) {
+      activate(t * size, size);
+      float* gate = s_.gate.data() + t * size;
+      if (!norm.empty()) rms_norm(gate, norm, config_.rms_norm_eps, gate);
     });
   }
 
@@ -151,9 +169,12 @@ class Tile {
     s_.lap(Stage::linears);
   }
 
-  void add_to_hidden() {
-    for_tokens(config_.hidden_size, [&](int64_t t) {
-      add(s_.normed.data() + t * config_.hidden_size, config_.hidden_size, hidden(t));
+  /// hidden += normed, normed = norm(hidden)
+  void add_to_hidden(const std::vector<float>& next_norm) {
+    for_tokens(2 * config_.hidden_size, [&](int64_t t) {
+      float* normed = s_.normed.data() + t * config_.hidden_size;
+      add(normed, config_.hidden_size, hidden(t));
+      rms_norm(hidden(t), next_norm, config_.rms_norm_eps, normed);
     });
   }
 
