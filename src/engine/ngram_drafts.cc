@@ -13,6 +13,11 @@ constexpr int64_t kMostMatch = 16;
 constexpr double kForget = 0.95;  // per trial: about the last twenty count
 constexpr int64_t kPause = 8;
 
+// Time of a pass over a token and so many guesses, the pass over a token alone being 1: about the
+// mean of what `rsr bench model` gives for models of 2 and 10 billion weights
+// (docs/speculation.md).
+constexpr double kCost[NgramDrafts::kMost + 1] = {1, 1.15, 1.3, 1.55, 1.7, 1.9, 2.1, 2.35};
+
 /// How many tokens before `a` and before `b` are the same.
 int64_t common_end(std::span<const int32_t> ids, int64_t a, int64_t b) {
   const int64_t most = std::min({a, b, kMostMatch});
@@ -41,13 +46,23 @@ int64_t find_match(std::span<const int32_t> ids) {
 
 }  // namespace
 
-/// The number of guesses that brings most tokens per time at the present rate of hits: reading 2, 4
-/// or 8 tokens takes 1.06, 1.45 or 2.45 times as long as reading one (docs/speculation.md).
+/// The number of guesses that brings most tokens per time at the present rate of hits.
 int64_t NgramDrafts::worthwhile() {
   const double rate = (hits_ + 1) / (trials_ + 2);
-  if (rate < 0.06) return ++pauses_ % kPause == 0 ? 1 : 0;  // the text may have changed
-  if (rate < 0.6) return 1;
-  return rate < 0.92 ? 3 : kMost;
+  int64_t best = 0;
+  double most = 1;
+  double tokens = 1;  // that a pass is expected to bring
+  double all_right = 1;
+  for (int64_t count = 1; count <= kMost; ++count) {
+    all_right *= rate;
+    tokens += all_right;
+    const double speed = tokens / kCost[count];
+    if (speed <= most) continue;
+    most = speed;
+    best = count;
+  }
+  if (best == 0) return ++pauses_ % kPause == 0 ? 1 : 0;  // the text may have changed
+  return best;
 }
 
 /// From what became of the last guess: the tokens that were confirmed, and the first that was not.

@@ -33,30 +33,33 @@ TEST(NgramDrafts, GuessesWhatFollowedBefore) {
   EXPECT_EQ(guess({5}), Ids{});
   EXPECT_EQ(guess({5, 6, 7, 8}), Ids{});
   EXPECT_EQ(guess({5, 6, 9, 6}), Ids{}) << "one token that is the same is no match";
-  EXPECT_EQ(guess({5, 6, 9, 5, 6}), Ids{9});
-  EXPECT_EQ(trusted_guess({5, 6, 9, 8, 7, 5, 6}), (Ids{9, 8, 7, 5, 6, 9, 8}));
+  EXPECT_EQ(guess({5, 6, 9, 5, 6}), (Ids{9, 5}));
+  EXPECT_EQ(trusted_guess({5, 6, 9, 8, 7, 5, 6}), (Ids{9, 8, 7, 5, 6, 9}));
   EXPECT_EQ(trusted_guess({5, 6, 9, 8, 7, 5, 6}, 2), (Ids{9, 8}));
   EXPECT_EQ(trusted_guess({5, 6, 9, 8, 7, 5, 6}, 0), Ids{});
-  EXPECT_EQ(trusted_guess({3, 3, 3}), (Ids{3, 3, 3, 3, 3, 3, 3})) << "from itself";
+  EXPECT_EQ(trusted_guess({3, 3, 3}), (Ids{3, 3, 3, 3, 3, 3})) << "from itself";
 }
 
 TEST(NgramDrafts, TheLongestMatchCountsAndThenTheLatest) {
-  EXPECT_EQ(guess({1, 2, 50, 2, 60, 1, 2}), Ids{50});
-  EXPECT_EQ(guess({1, 2, 50, 1, 2, 60, 1, 2}), Ids{60});
-  EXPECT_EQ(guess({9, 1, 2, 50, 1, 2, 60, 9, 1, 2}), Ids{50});
+  EXPECT_EQ(guess({1, 2, 50, 2, 60, 1, 2}, 1), Ids{50});
+  EXPECT_EQ(guess({1, 2, 50, 1, 2, 60, 1, 2}, 1), Ids{60});
+  EXPECT_EQ(guess({9, 1, 2, 50, 1, 2, 60, 9, 1, 2}, 1), Ids{50});
 }
 
 TEST(NgramDrafts, ConfirmsInOrder) {
   NgramDrafts drafts;
   const Ids loop = {1, 2, 3, 1, 2, 3, 1, 2};
   EXPECT_FALSE(drafts.confirm(1)) << "nothing was guessed";
-  while (drafts.guess(loop, 3).size() < 3) drafts.confirm(3);
+  for (int i = 0; i < 30; ++i) {
+    for (const int32_t id : drafts.guess(loop, 3)) drafts.confirm(id);
+  }
+  ASSERT_EQ(drafts.guess(loop, 3).size(), 3U);
   EXPECT_EQ(drafts.confirmed(), 0);
   EXPECT_TRUE(drafts.confirm(3));
   EXPECT_TRUE(drafts.confirm(1));
   EXPECT_FALSE(drafts.confirm(1)) << "2 was guessed";
   EXPECT_EQ(drafts.confirmed(), 2);
-  EXPECT_GT(drafts.all_guessed(), drafts.all_confirmed());
+  EXPECT_EQ(drafts.all_guessed(), drafts.all_confirmed() + 1);
 }
 
 TEST(NgramDrafts, WrongGuessesEndGuessing) {
@@ -66,7 +69,7 @@ TEST(NgramDrafts, WrongGuessesEndGuessing) {
   for (int i = 0; i < 400; ++i) guessed += static_cast<int64_t>(drafts.guess(ids, 7).size());
   EXPECT_EQ(guessed, drafts.all_guessed());
   EXPECT_LT(guessed, 100);
-  EXPECT_GT(guessed, 40) << "it is tried again now and then";
+  EXPECT_GT(guessed, 45) << "it is tried again now and then";
 }
 
 class Speculation : public TinyEngine {
