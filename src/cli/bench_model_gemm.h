@@ -11,15 +11,19 @@
 namespace rsr::cli {
 
 /// Times the matrices of one layer one by one, each warm and on inputs that are quantised already,
-/// so that nothing but the product is in the figure.
+/// so that nothing but the product is in the figure; a tile of tokens at a time, as the model does.
 class GemmTime {
  public:
   GemmTime(Context::Impl& context, const model::Model& model, int64_t tokens);
 
   void sample();
 
-  /// Of all layers, the median of the samples; 0 where not all matrices take int8 inputs.
+  /// Of all layers and tokens, the median of the samples; 0 where not all matrices take int8
+  /// inputs.
   double seconds() const;
+
+  /// Memory of inputs and outputs.
+  int64_t nbytes() const;
 
  private:
   struct Product {
@@ -30,8 +34,8 @@ class GemmTime {
                  std::initializer_list<model::Projection> readers);
 
   Context::Impl& context_;
-  int64_t tokens_;
-  int64_t layers_;
+  int64_t tile_;
+  double times_;  // layers, and tiles of each
   std::vector<linear::Activations> inputs_;
   std::vector<Product> products_;
   std::vector<float> y_;  // of the largest matrix

@@ -16,7 +16,7 @@ namespace rsr::model {
 
 /// Tokens that go through the layers together. A longer prompt goes in tiles of this size, which
 /// bounds the memory; beyond a few hundred, larger tiles are no faster.
-inline constexpr int64_t kTile = 512;
+inline constexpr int64_t kTile = 256;
 
 /// Buffers of a forward pass; they only grow, so that decoding allocates nothing.
 struct Scratch {
