@@ -2,6 +2,7 @@
 // prefetched into L1 and, further ahead, into L2 (what each brings: kernels/matvec/avx512_i8.h).
 #include <immintrin.h>
 
+#include "kernels/repeat.h"
 #include "kernels/scan/scan.h"
 
 namespace rsr::kernels {
@@ -10,21 +11,6 @@ namespace {
 constexpr int kStreams = 4;
 constexpr int kNear = 1024;
 constexpr int kFar = 2048;
-
-#define RSR_INLINE __attribute__((always_inline))
-
-/// f(0) ... f(n - 1) with constant arguments: GCC 12 keeps arrays that loops index in memory.
-template <int i>
-struct Index {
-  constexpr operator int() const { return i; }  // NOLINT(google-explicit-constructor)
-};
-template <int n, int i = 0, class F>
-inline RSR_INLINE void repeat(const F& f) {
-  if constexpr (i < n) {
-    f(Index<i>{});
-    repeat<n, i + 1>(f);
-  }
-}
 
 /// sums[row] += dot product of the row's four codes with four bytes at x. As one instruction
 /// written out: GCC 12 otherwise broadcasts into a register first.
