@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <iomanip>
@@ -41,20 +42,38 @@ std::string progress_line(const io::HubProgress& progress, double seconds) {
   return out.str();
 }
 
+std::string progress_line(int64_t done, int64_t total) {
+  constexpr size_t kWidth = 30;
+  const double share = std::min(static_cast<double>(done) / static_cast<double>(total), 1.0);
+  const auto filled = static_cast<size_t>(kWidth * share);
+  std::ostringstream out;
+  out << "[" << std::string(filled, '#') << std::string(kWidth - filled, '.') << "] "
+      << std::setw(3) << static_cast<int>(100 * share) << "%  " << std::fixed
+      << std::setprecision(2) << static_cast<double>(done) / 1e9 << " of "
+      << static_cast<double>(total) / 1e9 << " GB";
+  return out.str();
+}
+
 ProgressBar::ProgressBar() : terminal_(isatty(STDERR_FILENO) == 1) {}
 
 void ProgressBar::show(const io::HubProgress& progress) {
-  if (!terminal_) return;
   const Clock::time_point now = Clock::now();
   if (progress.received > 0 && !began_) {
     began_ = true;
     start_ = now;
   }
-  if (now < next_) return;
-  next_ = now + kBetweenLines;
+  if (!due(now)) return;
+  draw(progress_line(progress, began_ ? std::chrono::duration<double>(now - start_).count() : 0));
+}
+
+void ProgressBar::show(int64_t done, int64_t total) {
+  if (total > 0 && due(Clock::now())) draw(progress_line(done, total));
+}
+
+void ProgressBar::draw(const std::string& line) {
+  next_ = Clock::now() + kBetweenLines;
   drawn_ = true;
-  const double seconds = began_ ? std::chrono::duration<double>(now - start_).count() : 0;
-  std::fprintf(stderr, "\r\033[K%s", progress_line(progress, seconds).c_str());
+  std::fprintf(stderr, "\r\033[K%s", line.c_str());
 }
 
 void ProgressBar::clear() {

@@ -1,7 +1,8 @@
-// A line on the terminal that tells how far a download is.
+// A line on the terminal that tells how far long work is.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "io/hub/hub.h"
@@ -11,6 +12,9 @@ namespace rsr::cli {
 /// "model.safetensors  312 MB of 1.18 GB  26%  45.1 MB/s", for what stands where: `seconds` is the
 /// time that the received bytes took. Without a total (nothing is known yet) only the name's place.
 std::string progress_line(const io::HubProgress& progress, double seconds);
+
+/// "[#########.....................]  45%  1.23 of 2.71 GB", of bytes; `total` is above 0.
+std::string progress_line(int64_t done, int64_t total);
 
 /// Draws on standard error when that is a terminal, ten times a second at most, and wipes the line
 /// at the end of its scope.
@@ -22,11 +26,15 @@ class ProgressBar {
   ~ProgressBar() { clear(); }
 
   void show(const io::HubProgress& progress);
+  void show(int64_t done, int64_t total);
   /// Makes room for another line of text.
   void clear();
 
  private:
   using Clock = std::chrono::steady_clock;
+  bool due(Clock::time_point now) const { return terminal_ && now >= next_; }
+  void draw(const std::string& line);
+
   bool terminal_;
   bool drawn_ = false;
   bool began_ = false;       // bytes have come
