@@ -30,6 +30,14 @@ struct PrepOptions {
   bool json = false;
 };
 
+void show(ProgressBar& bar, int64_t done, int64_t total) {
+  if (total <= 0) return;
+  char text[80];
+  std::snprintf(text, sizeof text, "%.2f of %.2f GB", static_cast<double>(done) / 1e9,
+                static_cast<double>(total) / 1e9);
+  bar.show(static_cast<double>(done) / static_cast<double>(total), text);
+}
+
 std::string to_json(const PrepOptions& options, const PreparedModel& made) {
   const nlohmann::ordered_json json = {
       {"source", options.source}, {"model", options.target}, {"layers", made.layers},
@@ -56,7 +64,7 @@ int prep(PrepOptions options) {
   catch_interrupt();
   ProgressBar bar;
   options.prepare.on_progress = [&bar](int64_t done, int64_t total) {
-    bar.show(done, total);
+    show(bar, done, total);
     return !interrupted();
   };
   const Result<PreparedModel> made = prepare_model(*source, options.target, options.prepare);

@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdint>
 #include <cstdio>
 #include <iomanip>
 #include <sstream>
@@ -42,15 +40,12 @@ std::string progress_line(const io::HubProgress& progress, double seconds) {
   return out.str();
 }
 
-std::string progress_line(int64_t done, int64_t total) {
+std::string progress_line(double share, const std::string& detail) {
   constexpr size_t kWidth = 30;
-  const double share = std::min(static_cast<double>(done) / static_cast<double>(total), 1.0);
   const auto filled = static_cast<size_t>(kWidth * share);
   std::ostringstream out;
   out << "[" << std::string(filled, '#') << std::string(kWidth - filled, '.') << "] "
-      << std::setw(3) << static_cast<int>(100 * share) << "%  " << std::fixed
-      << std::setprecision(2) << static_cast<double>(done) / 1e9 << " of "
-      << static_cast<double>(total) / 1e9 << " GB";
+      << std::setw(3) << static_cast<int>(100 * share) << "%  " << detail;
   return out.str();
 }
 
@@ -66,8 +61,8 @@ void ProgressBar::show(const io::HubProgress& progress) {
   draw(progress_line(progress, began_ ? std::chrono::duration<double>(now - start_).count() : 0));
 }
 
-void ProgressBar::show(int64_t done, int64_t total) {
-  if (total > 0 && due(Clock::now())) draw(progress_line(done, total));
+void ProgressBar::show(double share, const std::string& detail) {
+  if (due(Clock::now())) draw(progress_line(share, detail));
 }
 
 void ProgressBar::draw(const std::string& line) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <string>
 
 #include "io/hub/hub.h"
@@ -13,8 +12,9 @@ namespace rsr::cli {
 /// time that the received bytes took. Without a total (nothing is known yet) only the name's place.
 std::string progress_line(const io::HubProgress& progress, double seconds);
 
-/// "[#########.....................]  45%  1.23 of 2.71 GB", of bytes; `total` is above 0.
-std::string progress_line(int64_t done, int64_t total);
+/// "[#########.....................]  45%  1.23 of 2.71 GB": `share` of the work is done, 0 to 1,
+/// and `detail` stands behind it.
+std::string progress_line(double share, const std::string& detail);
 
 /// Draws on standard error when that is a terminal, ten times a second at most, and wipes the line
 /// at the end of its scope.
@@ -26,7 +26,7 @@ class ProgressBar {
   ~ProgressBar() { clear(); }
 
   void show(const io::HubProgress& progress);
-  void show(int64_t done, int64_t total);
+  void show(double share, const std::string& detail);
   /// Makes room for another line of text.
   void clear();
 
