@@ -30,7 +30,7 @@ inline void add_round(const uint8_t* line, int lines, const float* x, double* su
   for (int i = 0; i < lines; ++i, line += kLanesLineBytes, sums += kLanesPerLine) {
     _mm_prefetch(line + 1024, _MM_HINT_T0);
     repeat<kParts>([&](auto part) RSR_INLINE {
-      constexpr int kFirst = part * V::kLanes;
+      constexpr int64_t kFirst = int64_t{part} * V::kLanes;
       add_lanes<V>(line + kFirst * kLanesSlots, x, sums + kFirst);
     });
   }
