@@ -27,6 +27,8 @@ RIVALS = (
 QUICK_SHAPES = ((2560, 2560), (2560, 6912))
 SWEEP_SHAPE = (2560, 6912)  # of the sweeps over zeros and k
 TIME_LIMIT = 3600  # seconds for one process
+# All programs pin alike: every thread but the caller's to a core of its own.
+PIN = ("--pin",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +59,7 @@ def _shape_flags(plan):
 
 def rsr_arguments(plan: Plan) -> list[list[str]]:
     """The calls of `rsr bench matvec` that make this project's records."""
-    one = ["--threads", _join(plan.threads), "--repeats", str(plan.repeats)]
+    one = ["--threads", _join(plan.threads), "--repeats", str(plan.repeats), *PIN]
     if plan.cold_bytes:
         one += ["--cold-bytes", str(plan.cold_bytes)]
     bits = ["--bits", _join(plan.bits)]
@@ -124,7 +126,7 @@ def run_rival(plan: Plan, rival, shape, batch: int, threads: int) -> list[dict]:
     rows, cols = shape
     command = [plan.build / "bench" / f"rival_{name}", "--variant", variant, "--bits", bits]
     command += ["--rows", str(rows), "--cols", str(cols), "--batch", str(batch)]
-    command += ["--threads", str(threads), "--repeats", str(plan.repeats)]
+    command += ["--threads", str(threads), "--repeats", str(plan.repeats), *PIN]
     if plan.cold_bytes:
         command += ["--cold-bytes", str(plan.cold_bytes)]
     errors = []

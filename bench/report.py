@@ -38,7 +38,7 @@ def _shapes(text):
 
 def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="two shapes, one vector, few repeats: some minutes")
+    parser.add_argument("--quick", action="store_true", help="two shapes, one vector, 5 repeats: some minutes")
     parser.add_argument("--input", nargs="+", type=pathlib.Path, metavar="FILE", default=[],
                         help="make the page from saved records, measure nothing")  # fmt: skip
     parser.add_argument("--output", type=pathlib.Path, metavar="DIR", default=ROOT / "docs")
@@ -76,6 +76,7 @@ def describe_machine(records) -> dict[str, str]:
         "cores": str(len(os.sched_getaffinity(0))),
         "memory": f"{memory:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
+        "threads": "of all programs: the caller's free, every other one pinned to a core of its own",
         "commit": (_git("rev-parse", "--short=12", "HEAD") or "unknown") + changed,
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
     }

@@ -231,6 +231,17 @@ def test_report_of_useless_files(tmp_path, capsys, content):
     assert capsys.readouterr().err.startswith("error: ")
 
 
+def test_all_programs_pin_their_threads(tmp_path):
+    program = tmp_path / "bench" / "rival_openblas"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "[{\\"given\\": \\"$*\\"}]"\n')
+    program.chmod(0o755)
+    plan = measure.Plan(build=tmp_path, threads=(2,))
+    (found,) = measure.run_rival(plan, ("openblas", "fp32", "ternary"), (4, 8), 1, 2)
+    assert "--threads 2" in found["given"] and "--pin" in found["given"].split()
+    assert all("--pin" in call for call in measure.rsr_arguments(plan))
+
+
 def test_a_rival_that_dies_is_a_record(tmp_path):
     program = tmp_path / "bench" / "rival_onednn"
     program.parent.mkdir()

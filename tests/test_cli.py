@@ -1,60 +1,11 @@
-"""The command `rsr` as a user meets it: output, exit codes, messages, signals."""
+"""The command `rsr` as a user meets it: help, wrong usage, `rsr run`, `rsr inspect`."""
 
 import json
 import os
-import pty
-import shutil
-import signal
-import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-RSR = Path(os.environ.get("RSR_BUILD", "build/release")).resolve() / "rsr"
-DEMO = ROOT / "models" / "demo"
-PROMPT = "Write the numbers from one to ten in words separated by commas only:"
-
-
-def rsr(*args, **options):
-    """Run the command to its end."""
-    options.setdefault("stdin", subprocess.DEVNULL if "input" not in options else None)
-    command = [str(RSR), *map(str, args)]
-    return subprocess.run(command, capture_output=True, timeout=300, **options)
-
-
-def run_demo(*args, **options):
-    """`rsr run` on the demo model with the usual prompt."""
-    return rsr("run", DEMO, "-p", PROMPT, *args, **options)
-
-
-def edit_json(path, **changes):
-    """Change keys of a JSON file; None removes one."""
-    content = json.loads(path.read_text())
-    content.update(changes)
-    path.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
-
-
-@pytest.fixture(name="copied")
-def copied_model(tmp_path):
-    """A copy of the demo model, to be changed."""
-    return Path(shutil.copytree(DEMO, tmp_path / "model"))
-
-
-@pytest.fixture(name="endless")
-def endless_model(copied):
-    """The demo model without any stop token and with a large context: it never ends by itself."""
-    edit_json(copied / "config.json", eos_token_id=None, max_position_embeddings=100000)
-    edit_json(copied / "generation_config.json", eos_token_id=None)
-    edit_json(copied / "tokenizer_config.json", eos_token=None, chat_template=None)
-    return copied
-
-
-def start(*args, **options):
-    """Start the command without waiting for it."""
-    command = [str(RSR), *map(str, args)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
-
+from command import DEMO, PROMPT, assert_fails, rsr, run_demo
 
 # --- help and wrong usage
 
@@ -239,67 +190,6 @@ def test_instruction_sets_give_the_same_text():
     assert len(texts) == 1
 
 
-# --- failures
-
-
-def assert_fails(done, *parts):
-    """Exit code 1, nothing on standard output, one line that holds all parts."""
-    assert done.returncode == 1
-    assert done.stdout == b""
-    message = done.stderr.decode()
-    assert message.startswith("error: ") and message.count("\n") == 1
-    for part in parts:
-        assert part in message
-
-
-def test_missing_directory(tmp_path):
-    for source in ("no/such/model", tmp_path / "none"):
-        assert_fails(rsr("run", source, "-p", "x"), str(source), "no such directory", "org/name")
-        assert_fails(rsr("inspect", source), str(source), "no such directory", "org/name")
-    assert_fails(rsr("inspect", tmp_path), f"{tmp_path}/config.json")
-
-
-def test_missing_weights(copied):
-    (copied / "model.safetensors").unlink()
-    assert_fails(rsr("run", copied, "-p", "x"), str(copied))
-
-
-def test_damaged_weights(copied):
-    path = copied / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:-100])
-    assert_fails(rsr("run", copied, "-p", "x"), "model.safetensors")
-
-
-def test_unknown_architecture(copied):
-    edit_json(copied / "config.json", model_type="mamba")
-    assert_fails(rsr("run", copied, "-p", "x"), "model_type", "mamba")
-
-
-def test_unknown_chat_template_offers_the_known_ones(copied):
-    edit_json(copied / "tokenizer_config.json", chat_template="{{ messages }}")
-    assert_fails(rsr("run", copied, "-p", "x"), "--chat-template", "bitnet", "chatml", "falcon3", "llama3")
-    for flags in (["--raw"], ["--chat-template", "bitnet"]):
-        assert rsr("run", copied, "-p", "x", "--max-tokens", 1, *flags).returncode == 0
-
-
-def test_system_message_needs_a_template(copied):
-    edit_json(copied / "tokenizer_config.json", chat_template=None)
-    assert_fails(rsr("run", copied, "-p", "x", "--system", "y"), "--system", "no chat template")
-
-
-def test_context_is_checked():
-    assert_fails(run_demo("--context", 100000), "--context", "100000", "512")
-    assert_fails(run_demo("--context", 5), "does not fit", "room for 5")
-
-
-def test_prompt_that_is_not_utf8():
-    assert_fails(rsr("run", DEMO, "-p", "-", input=b"\xff\xfe"))
-
-
-def test_unknown_instruction_set():
-    assert_fails(run_demo(env={**os.environ, "RSR_FORCE_ISA": "abacus"}), "abacus")
-
-
 # --- inspect
 
 
@@ -322,55 +212,3 @@ def test_inspect_json():
     weights = sum(m["count"] * m["rows"] * m["cols"] for m in matrices)
     assert weights == everything["totals"]["ternary_weights"]
     assert all(0 < m["zero_share"] < 1 and 1 < m["bits_per_weight"] < 4 for m in matrices)
-
-
-# --- signals and pipes
-
-
-def test_interrupt_ends_the_answer(endless):
-    process = start("run", endless, "-p", "one", stdout=subprocess.PIPE)
-    first = process.stdout.read(1)
-    process.send_signal(signal.SIGINT)
-    rest, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert (first + rest).endswith(b"\n")
-    assert errors.startswith(b"prompt ") and b"\ndecode " in errors
-
-
-def test_interrupt_with_json(endless):
-    process = start("run", endless, "-p", "one", "--json", stdout=subprocess.PIPE)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(timeout=2)
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert json.loads(output)["finish"] == "cancelled"
-    assert errors == b""
-
-
-def test_closed_pipe_is_a_quiet_end(endless):
-    process = start("run", endless, "-p", "one", stdout=subprocess.PIPE)
-    process.stdout.read(1)
-    process.stdout.close()
-    assert process.wait(timeout=60) == 0
-    assert process.stderr.read() == b""
-
-
-def test_full_disk_is_an_error(endless):
-    with open("/dev/full", "wb") as full:
-        for args in (["run", endless, "-p", "one"], ["inspect", endless], ["--version"]):
-            process = start(*args, stdout=full)
-            _, errors = process.communicate(timeout=60)
-            assert process.returncode == 1
-            assert b"error: standard output: No space left" in errors
-
-
-def test_progress_only_on_a_terminal():
-    ours, theirs = pty.openpty()
-    command = [str(RSR), "run", str(DEMO), "-p", "one", "--max-tokens", "1"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, timeout=60, check=True)
-    os.close(theirs)
-    shown = os.read(ours, 10000)
-    os.close(ours)
-    assert b"loading" in shown and b"\r\x1b[K" in shown
-    assert b"loading" not in done.stdout

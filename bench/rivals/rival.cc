@@ -1,5 +1,6 @@
 #include "rivals/rival.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -7,7 +8,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/cpu.h"
 #include "base/thread_pool.h"
@@ -24,9 +27,32 @@ constexpr int64_t kColdBytes = int64_t{640} << 20;
 
 /// Pure reading, in memory and with threads that are gone afterwards: a rival needs both.
 void read_alone(const Options& o, cli::ReadSamples& samples) {
-  base::ThreadPool pool(o.threads);
+  base::ThreadPool pool(o.threads, o.pin);
   cli::ReadBandwidth read(o.cold_bytes);
   for (int i = 0; i < kReadSamples; ++i) samples.add(read.sample(pool));
+}
+
+/// Every thread but the caller's stays on a core of its own, from the second one that this process
+/// may use on: the rule of base::ThreadPool, for the threads of whatever library. Libraries make
+/// them for the first product and keep them.
+void pin_workers() {
+  std::set<pid_t> workers;  // in the order in which they were made
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    workers.insert(std::stoi(task.path().filename()));
+  }
+  workers.erase(::getpid());
+  const std::vector<int> cpus = base::allowed_cpus();
+  size_t place = 0;
+  for (const pid_t worker : workers) {
+    const int cpu = cpus[++place % cpus.size()];
+    cpu_set_t* set = CPU_ALLOC(cpu + 1);
+    const size_t bytes = CPU_ALLOC_SIZE(cpu + 1);
+    CPU_ZERO_S(bytes, set);
+    CPU_SET_S(static_cast<size_t>(cpu), bytes, set);
+    const bool pinned = ::sched_setaffinity(worker, bytes, set) == 0;
+    CPU_FREE(set);
+    if (!pinned) throw std::runtime_error("a thread cannot be pinned to a core");
+  }
 }
 
 /// Relative error of the first and the last vector's results against the plain product.
@@ -87,6 +113,7 @@ std::vector<cli::BenchRecord> measure(const Options& o, const Factory& factory) 
   std::vector<float> y(o.batch * o.rows);
   std::unique_ptr<Rival> rival = factory(o, w);
   rival->multiply(0, x.data(), y.data());
+  if (o.pin) pin_workers();
   const Description about = rival->description();
   cli::BenchRecord record = describe(o, *rival, about);
   record.error_norm = error_norm(o, w, about.signs, x, y);
@@ -127,6 +154,7 @@ int run_rival(int argc, char** argv, const std::vector<std::string>& variants,
   app.add_option("--variant", o.variant)->check(CLI::IsMember(variants));
   app.add_option("--repeats", o.repeats)->check(CLI::PositiveNumber);
   app.add_option("--cold-bytes", o.cold_bytes)->check(CLI::PositiveNumber);
+  app.add_flag("--pin", o.pin);
   CLI11_PARSE(app, argc, argv);
   try {
     auto all = nlohmann::ordered_json::array();

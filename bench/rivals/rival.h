@@ -23,6 +23,7 @@ struct Options {
   std::string variant;           // which of the program's products
   int repeats = 20;
   int64_t cold_bytes = 0;
+  bool pin = false;  // threads, to cores, as `rsr bench matvec --pin` does it
 };
 
 /// What a product was, for its record.

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "base/check.h"
@@ -75,10 +76,11 @@ void MappedFile::will_be_read() const {
 }
 
 void release_pages(std::span<const std::byte> part) {
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto first = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
-  const auto end = reinterpret_cast<uintptr_t>(part.data() + part.size()) / page * page;
-  if (first < end) ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  void* first = const_cast<std::byte*>(part.data());
+  size_t left = part.size();
+  if (std::align(page, page, first, left) == nullptr) return;  // no whole page
+  ::madvise(first, left / page * page, MADV_DONTNEED);
 }
 
 Result<std::string> read_file(const std::string& path, size_t limit) {

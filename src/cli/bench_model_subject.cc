@@ -50,7 +50,8 @@ Status check_memory(const ModelBenchOptions& o, const ModelConfig& c, base::Isa 
   const int64_t available = base::available_memory_bytes();
   if (available == 0 || needed <= available) return {};
   const auto gigabytes = [](int64_t bytes) {
-    return static_cast<double>(bytes / 10'000'000) / 100;
+    const int64_t hundredths = bytes / 10'000'000;
+    return static_cast<double>(hundredths) / 100;
   };
   return error(ErrorCode::limit_exceeded, o.shape.empty() ? o.model : o.shape, " needs ",
                gigabytes(needed), " GB of memory with this context; ", gigabytes(available),

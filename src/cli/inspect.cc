@@ -1,6 +1,5 @@
 // rsr inspect: what a model is made of, and what will compute with it.
 #include <algorithm>
-#include <iomanip>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -12,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/model_dir.h"
 #include "cli/output.h"
+#include "cli/text_table.h"
 #include "model/kv_cache.h"
 #include "model/weights.h"
 
@@ -138,37 +138,6 @@ Json to_json(const std::vector<Row>& rows) {
   return list;
 }
 
-/// 1234567 as "1,234,567".
-std::string grouped(int64_t value) {
-  std::string text = std::to_string(value);
-  for (size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
-  return text;
-}
-
-std::string fixed(double value, int digits) {
-  std::ostringstream out;
-  out << std::fixed << std::setprecision(digits) << value;
-  return out.str();
-}
-
-/// Columns as wide as their widest cell, the first and the last to the left.
-std::string table(const std::vector<std::vector<std::string>>& lines) {
-  std::vector<size_t> widths(lines.front().size());
-  for (const auto& line : lines) {
-    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
-  }
-  std::ostringstream out;
-  for (const auto& line : lines) {
-    for (size_t i = 0; i < line.size(); ++i) {
-      const bool left = i == 0 || i + 1 == line.size();
-      const auto width = i + 1 == line.size() ? 0 : static_cast<int>(widths[i]);
-      out << (i == 0 ? "" : "  ") << (left ? std::left : std::right) << std::setw(width) << line[i];
-    }
-    out << "\n";
-  }
-  return out.str();
-}
-
 std::string matrices_text(const std::vector<Row>& rows) {
   std::vector<std::vector<std::string>> lines = {
       {"matrix", "kind", "count", "rows x cols", "bits/weight", "zeros", "bytes", "kernel"}};
@@ -179,7 +148,7 @@ std::string matrices_text(const std::vector<Row>& rows) {
                      row.dense ? "" : fixed(100 * row.zero_share, 1) + "%", grouped(row.bytes),
                      row.kernel});
   }
-  return table(lines);
+  return text_table(lines);
 }
 
 std::string facts_text(const Context& context, const model::ModelConfig& c) {

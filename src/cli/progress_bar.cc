@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <cstdint>
 #include <cstdio>
 #include <iomanip>
 #include <sstream>
@@ -41,20 +40,35 @@ std::string progress_line(const io::HubProgress& progress, double seconds) {
   return out.str();
 }
 
+std::string progress_line(double share, const std::string& detail) {
+  constexpr size_t kWidth = 30;
+  const auto filled = static_cast<size_t>(kWidth * share);
+  std::ostringstream out;
+  out << "[" << std::string(filled, '#') << std::string(kWidth - filled, '.') << "] "
+      << std::setw(3) << static_cast<int>(100 * share) << "%  " << detail;
+  return out.str();
+}
+
 ProgressBar::ProgressBar() : terminal_(isatty(STDERR_FILENO) == 1) {}
 
 void ProgressBar::show(const io::HubProgress& progress) {
-  if (!terminal_) return;
   const Clock::time_point now = Clock::now();
   if (progress.received > 0 && !began_) {
     began_ = true;
     start_ = now;
   }
-  if (now < next_) return;
-  next_ = now + kBetweenLines;
+  if (!due(now)) return;
+  draw(progress_line(progress, began_ ? std::chrono::duration<double>(now - start_).count() : 0));
+}
+
+void ProgressBar::show(double share, const std::string& detail) {
+  if (due(Clock::now())) draw(progress_line(share, detail));
+}
+
+void ProgressBar::draw(const std::string& line) {
+  next_ = Clock::now() + kBetweenLines;
   drawn_ = true;
-  const double seconds = began_ ? std::chrono::duration<double>(now - start_).count() : 0;
-  std::fprintf(stderr, "\r\033[K%s", progress_line(progress, seconds).c_str());
+  std::fprintf(stderr, "\r\033[K%s", line.c_str());
 }
 
 void ProgressBar::clear() {

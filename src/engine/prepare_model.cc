@@ -7,7 +7,6 @@
 #include "base/check.h"
 #include "base/new_directory.h"
 #include "engine/model_files.h"
-#include "io/model_source.h"
 #include "linear/context.h"
 #include "linear/packing_isa.h"
 #include "model/write_prepared.h"
@@ -31,6 +30,16 @@ bool lies_in(const std::string& path, const std::string& directory) {
 }
 
 Status check_source(const std::string& directory) {
+  std::error_code failed;
+  const fs::file_status status = fs::status(directory, failed);
+  if (status.type() == fs::file_type::not_found) {
+    return error(ErrorCode::not_found, directory, ": no such directory");
+  }
+  if (!fs::exists(status)) return error(ErrorCode::io_error, directory, ": ", failed.message());
+  if (!fs::is_directory(status)) {
+    return error(ErrorCode::invalid_argument, directory,
+                 ": is no directory; a model is named by the directory of its config.json");
+  }
   if (!model::is_prepared(directory)) return {};
   return error(
       ErrorCode::invalid_argument, directory,
@@ -59,8 +68,8 @@ Status check_target(const std::string& source, const std::string& target, bool r
 
 Result<PreparedModel> prepare_into(const std::string& source, const std::string& target,
                                    const PrepareModelOptions& options) {
-  RSR_ASSIGN_OR_RETURN(const base::Isa isa, linear::packing_isa(options.isa));
   RSR_RETURN_IF_ERROR(check_source(source));
+  RSR_ASSIGN_OR_RETURN(const base::Isa isa, linear::packing_isa(options.isa));
   RSR_RETURN_IF_ERROR(check_target(source, target, options.replace));
   RSR_ASSIGN_OR_RETURN(const Context context, Context::create({.threads = options.threads}));
   RSR_ASSIGN_OR_RETURN(NewDirectory directory, NewDirectory::create(target));
@@ -85,9 +94,8 @@ Result<PreparedModel> prepare_into(const std::string& source, const std::string&
 Result<PreparedModel> prepare_model(const std::string& source, const std::string& target,
                                     const PrepareModelOptions& options) {
   const auto start = std::chrono::steady_clock::now();
-  RSR_ASSIGN_OR_RETURN(const std::string directory, io::find_model_directory(source));
   try {
-    RSR_ASSIGN_OR_RETURN(PreparedModel made, prepare_into(directory, target, options));
+    RSR_ASSIGN_OR_RETURN(PreparedModel made, prepare_into(source, target, options));
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     made.seconds = seconds.count();
     return made;

@@ -43,6 +43,12 @@ Status check_values(const HeadScanForm& form) {
   return bad("a row's value is negative or not finite");
 }
 
+base::SharedSpan<uint8_t> copy_of(std::span<const uint8_t> lines) {
+  const auto copy = std::make_shared<base::AlignedArray<uint8_t>>(lines.size());
+  std::copy(lines.begin(), lines.end(), copy->data());
+  return {copy->span(), copy};
+}
+
 }  // namespace
 
 int64_t head_scan_form_bytes(const HeadScanForm& form) {
@@ -85,11 +91,9 @@ Result<HeadScanForm> read_head_scan_form(std::span<const std::byte> bytes,
   const std::byte* lines = bytes.data() + values_end;
   const auto* codes = reinterpret_cast<const uint8_t*>(lines);
   const bool aligned = reinterpret_cast<uintptr_t>(lines) % base::kAlignment == 0;
+  const std::span<const uint8_t> given(codes, static_cast<size_t>(line_bytes));
   const bool viewed = keeper != nullptr && aligned;
-  HeadScanForm form =
-      viewed ? HeadScanForm(rows, cols, {{codes, static_cast<size_t>(line_bytes)}, keeper})
-             : HeadScanForm(rows, cols);
-  if (!viewed) std::memcpy(form.own_lines, codes, static_cast<size_t>(line_bytes));
+  HeadScanForm form(rows, cols, viewed ? base::SharedSpan<uint8_t>(given, keeper) : copy_of(given));
   std::memcpy(form.column_factors.data(), bytes.data() + sizeof shape,
               form.column_factors.size() * sizeof(float));
   std::memcpy(form.row_values.data(), bytes.data() + front_bytes(cols),

@@ -125,13 +125,13 @@ class Row {
 
 template <float (*widen)(uint16_t)>
 void make_row(const Dense& table, int64_t row, const std::vector<double>& inverse_factors,
-              HeadScanForm& form) {
+              uint8_t* lines, HeadScanForm& form) {
   const Row<widen> source(table.weight + row * table.cols, inverse_factors);
   // Rounded up, so that no integer passes 127.
   const double most = source.largest_value();
   float scale = most < kMostValue ? round_up(most / 127) : 0.0f;
   if (scale < kLeastScale) scale = 0;
-  uint8_t* tile = form.own_lines + row / kScanTileRows * form.steps() * kScanLineBytes;
+  uint8_t* tile = lines + row / kScanTileRows * form.steps() * kScanLineBytes;
   const RowError error = source.encode(scale, tile + row % kScanTileRows * kScanStepCols);
   const int64_t padded = form.padded_rows();
   float* values = form.row_values.data() + row;
@@ -169,19 +169,11 @@ void choose_factors(const Dense& table, HeadScanForm& form) {
 
 }  // namespace
 
-HeadScanForm::HeadScanForm(int64_t row_count, int64_t col_count)
-    : HeadScanForm(row_count, col_count, {}) {
-  const auto size = static_cast<size_t>(tiles() * steps() * kScanLineBytes);
-  const auto own = std::make_shared<base::AlignedArray<uint8_t>>(size);
-  own_lines = own->data();
-  lines = {{own_lines, size}, own};
-}
-
 HeadScanForm::HeadScanForm(int64_t row_count, int64_t col_count,
-                           base::SharedSpan<uint8_t> shared_lines)
+                           base::SharedSpan<uint8_t> given_lines)
     : rows(row_count),
       cols(col_count),
-      lines(std::move(shared_lines)),
+      lines(std::move(given_lines)),
       row_values(static_cast<size_t>(kRowValues * padded_rows())),
       column_factors(static_cast<size_t>(cols)) {}
 
@@ -219,14 +211,18 @@ int64_t HeadScanForm::bytes() const {
 
 std::optional<HeadScanForm> make_head_scan_form(Context::Impl& context, const Dense& table) {
   if (table.cols > kernels::kScanMaxCols) return std::nullopt;
-  HeadScanForm form(table.rows, table.cols);
+  HeadScanForm form(table.rows, table.cols, {});
+  const auto size = static_cast<size_t>(form.tiles() * form.steps() * kScanLineBytes);
+  const auto lines = std::make_shared<base::AlignedArray<uint8_t>>(size);
+  form.lines = {lines->span(), lines};
   const bool bf16 = table.format == Float16::bf16;
   (bf16 ? choose_factors<base::from_bf16> : choose_factors<base::from_f16>)(table, form);
   std::vector<double> inverse_factors;
   for (const float factor : form.column_factors.span()) inverse_factors.push_back(1.0 / factor);
   auto* make = bf16 ? make_row<base::from_bf16> : make_row<base::from_f16>;
   context.pool.parallel_for(table.rows, [&](base::Range rows) {
-    for (int64_t r = rows.begin; r < rows.end; ++r) make(table, r, inverse_factors, form);
+    for (int64_t r = rows.begin; r < rows.end; ++r)
+      make(table, r, inverse_factors, lines->data(), form);
   });
   form.summarise();
   return form;

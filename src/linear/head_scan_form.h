@@ -20,14 +20,12 @@ namespace rsr::linear {
 /// powers of two, for which nothing is rounded; they keep columns of large numbers, which trained
 /// tables have, from coarsening the scales of all rows. Rows are padded to tiles of 16.
 struct HeadScanForm {
-  HeadScanForm(int64_t row_count, int64_t col_count);  // zeros
-  /// With lines that somebody else keeps, of the right size and on a 64-byte boundary.
-  HeadScanForm(int64_t row_count, int64_t col_count, base::SharedSpan<uint8_t> shared_lines);
+  /// All values are zeros; the lines have the right size and stand on a 64-byte boundary.
+  HeadScanForm(int64_t row_count, int64_t col_count, base::SharedSpan<uint8_t> given_lines);
 
   int64_t rows;
   int64_t cols;
   base::SharedSpan<uint8_t> lines;           // as kernels/scan/scan.h draws them
-  uint8_t* own_lines = nullptr;              // the same, where they are this form's own
   base::AlignedArray<float> row_values;      // [kRowValues][tiles * 16]
   base::AlignedArray<float> column_factors;  // [cols], 2^-20 to 2^20
 

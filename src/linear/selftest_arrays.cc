@@ -35,7 +35,7 @@ void add_tables(const auto& list, int64_t columns, int64_t floats,
       list[0].function({x->data(), kCols, signs, expected->data()}, 0, units);
       one.trials.emplace_back([=, function = kernel.function] {
         function({x->data(), kCols, signs, got->data()}, 0, units);
-        return std::equal(got->data(), got->data() + size, expected->data());
+        return same_values(*got, *expected);
       });
     }
     cases.push_back(std::move(one));
@@ -93,7 +93,7 @@ void add_dense(const auto& list, std::vector<SelftestCase>& cases) {
       list[0].function({w->data(), cols, x->data(), kBatch, expected->data(), kRows}, 0, kRows);
       one.trials.emplace_back([=, function = kernel.function] {
         function({w->data(), cols, x->data(), kBatch, got->data(), kRows}, 0, kRows);
-        return std::equal(got->begin(), got->end(), expected->begin());
+        return same_values(*got, *expected);
       });
     }
     cases.push_back(std::move(one));
@@ -136,7 +136,7 @@ void add_scan(std::vector<SelftestCase>& cases) {
       expected->run(kernels::kScanI8[0].function, steps, batch);
       one.trials.emplace_back([=, function = kernel.function, steps = steps, batch = batch] {
         got->run(function, steps, batch);
-        return std::equal(got->sums.begin(), got->sums.end(), expected->sums.begin());
+        return same_values(got->sums, expected->sums);
       });
     }
     cases.push_back(std::move(one));

@@ -21,10 +21,6 @@ struct Shape {
 };
 constexpr Shape kShapes[] = {{20, 1}, {128, 7}};
 
-bool equal(const Floats& a, const Floats& b) {
-  return std::equal(a.data(), a.data() + a.size(), b.data());
-}
-
 std::shared_ptr<Floats> empty_states(const AttentionProblem& problem) {
   auto states = std::make_shared<Floats>(static_cast<size_t>(problem.state_floats()));
   problem.clear(states->data());
@@ -44,7 +40,7 @@ void add_attend(std::vector<SelftestCase>& cases) {
                             kernel.type)(problem->params(0, kPositions, expected->data()));
       one.trials.emplace_back([=, function = kernel.function] {
         function(problem->params(0, kPositions, got->data()));
-        return equal(*got, *expected);
+        return same_values(*got, *expected);
       });
     }
     cases.push_back(std::move(one));
@@ -64,7 +60,7 @@ void add_merge(std::vector<SelftestCase>& cases) {
     kernels::kMergeStates[0].function({from->data(), expected->data(), 3, stride});
     cases.push_back({kernel.name, {[=, function = kernel.function] {
                        function({from->data(), got->data(), 3, stride});
-                       return equal(*got, *expected);
+                       return same_values(*got, *expected);
                      }}});
   }
 }
@@ -78,12 +74,9 @@ void add_append(std::vector<SelftestCase>& cases) {
     std::fill_n(got->keys.data(), got->keys.size(), uint8_t{0});
     cases.push_back({kernel.name, {[=, function = kernel.function] {
                        for (int64_t p = 0; p < kPositions; ++p) function(got->params_of(p));
-                       return std::equal(got->keys.data(), got->keys.data() + got->keys.size(),
-                                         expected->keys.data()) &&
-                              std::equal(got->values.data(),
-                                         got->values.data() + got->values.size(),
-                                         expected->values.data()) &&
-                              equal(got->key_scales, expected->key_scales);
+                       return same_values(got->keys, expected->keys) &&
+                              same_values(got->values, expected->values) &&
+                              same_values(got->key_scales, expected->key_scales);
                      }}});
   }
 }

@@ -77,7 +77,7 @@ Trial trial_i8(const kernels::MatvecI8Kernel& kernel, const std::shared_ptr<Prob
     const int64_t tiles = problem->packed.tiles();
     function(p, 0, tiles / 3);
     function(p, tiles / 3, tiles);
-    return std::equal(got->begin(), got->end(), expected->begin());
+    return same_values(*got, *expected);
   };
 }
 
@@ -127,7 +127,7 @@ Trial trial_f32(const kernels::MatvecF32Kernel& kernel, const std::shared_ptr<Pr
   p.out.y = got->data();
   return [problem, x, p, expected, got, function = kernel.function] {
     function(p, 0, problem->packed.tiles());
-    return std::equal(got->begin(), got->end(), expected->begin());
+    return same_values(*got, *expected);
   };
 }
 

@@ -2,11 +2,18 @@
 // kernel's promise, and a NaN equals nothing.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "linear/selftest.h"
 
 namespace rsr::linear {
+
+/// True when two arrays of one length hold the same values. For trials: allocates nothing.
+template <class Array>
+bool same_values(const Array& a, const Array& b) {
+  return std::equal(a.data(), a.data() + a.size(), b.data());
+}
 
 /// Adds the kernels of RSR's indexes.
 void add_rsr_cases(std::vector<SelftestCase>& cases);

@@ -6,10 +6,14 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "kernels/attention/list.h"
 #include "kernels/dense/list.h"
 #include "kernels/gemm/list.h"
+#include "kernels/lanes/list.h"
 #include "kernels/matvec/list.h"
 #include "kernels/quantize/list.h"
+#include "kernels/scan/list.h"
+#include "kernels/slices/list.h"
 #include "kernels/tables/list.h"
 #include "linear/cache_dir.h"
 #include "rsr/version.h"
@@ -26,22 +30,6 @@ void add_names(const List& list, std::vector<std::string>& names) {
   for (const auto& kernel : list) {
     if (base::has_isa(kernel.isa)) names.emplace_back(kernel.name);
   }
-}
-
-/// The names of kernel_cases(), without preparing the cases.
-std::vector<std::string> kernel_names() {
-  std::vector<std::string> names;
-  add_names(kernels::kMatvecI8, names);
-  add_names(kernels::kGemmI8, names);
-  add_names(kernels::kMatvecF32, names);
-  add_names(kernels::kMatvecGroupsI8, names);
-  add_names(kernels::kMatvecGroupsF32, names);
-  add_names(kernels::kTablesT3F32, names);
-  add_names(kernels::kTablesB1F32, names);
-  add_names(kernels::kQuantizeI8, names);
-  add_names(kernels::kDenseBf16F32, names);
-  add_names(kernels::kDenseF16F32, names);
-  return names;
 }
 
 /// FNV-1a of the names, each with its end, in hexadecimal.
@@ -89,6 +77,29 @@ std::optional<SelftestResult> parse_failure(const Json& entry,
 }
 
 }  // namespace
+
+std::vector<std::string> kernel_names() {
+  std::vector<std::string> names;
+  add_names(kernels::kMatvecI8, names);
+  add_names(kernels::kGemmI8, names);
+  add_names(kernels::kMatvecF32, names);
+  add_names(kernels::kMatvecGroupsI8, names);
+  add_names(kernels::kMatvecGroupsF32, names);
+  add_names(kernels::kLanesI8, names);
+  add_names(kernels::kLanesF32, names);
+  add_names(kernels::kSlicesI32, names);
+  add_names(kernels::kSlicesF32, names);
+  add_names(kernels::kTablesT3F32, names);
+  add_names(kernels::kTablesB1F32, names);
+  add_names(kernels::kQuantizeI8, names);
+  add_names(kernels::kDenseBf16F32, names);
+  add_names(kernels::kDenseF16F32, names);
+  add_names(kernels::kScanI8, names);
+  add_names(kernels::kAttend, names);
+  add_names(kernels::kMergeStates, names);
+  add_names(kernels::kKvAppend, names);
+  return names;
+}
 
 std::string selftest_record(std::span<const SelftestResult> results) {
   Json record = key_of(kernel_names());

@@ -1,8 +1,8 @@
 // The self-test's result, kept in the cache directory:
 //
 //   {"format": 1, "cpu": "...", "version": "0.1.0", "isas": ["reference", ...],
-//    "kernels": "<16 hex digits>",                a hash of the names of the kernels that were
-//    tried "failures": [{"kernel": "...", "verdict": "fault", "signal": 4}]}
+//    "kernels": "<16 hex digits>",       a hash of kernel_names()
+//    "failures": [{"kernel": "...", "verdict": "fault", "signal": 4}]}
 //
 // A record of another processor, library or list of kernels, and one that says anything else than
 // this, counts as none.
@@ -19,6 +19,9 @@
 namespace rsr::linear {
 
 inline constexpr const char* kSelftestFile = "selftest.json";
+
+/// The names of kernel_cases() in their order, without preparing the cases.
+std::vector<std::string> kernel_names();
 
 /// The record of these results for this machine and library, as text.
 std::string selftest_record(std::span<const SelftestResult> results);

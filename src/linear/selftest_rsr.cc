@@ -46,7 +46,7 @@ Trial trial_groups(void (*function)(const kernels::MatvecGroups<X, Y>&, int64_t,
   }
   return [groups, scratch, x, y, p, expected, function] {
     function(p, 0, groups->block_count());
-    return std::equal(expected.begin(), expected.end(), y->begin());
+    return same_values(expected, *y);
   };
 }
 
@@ -78,7 +78,7 @@ Trial trial_lanes(void (*function)(const kernels::Lanes<X, Sum>&, int64_t, int64
   p.sums = got->data();
   return [problem, x, p, expected, got, function] {
     function(p, 0, problem->groups.block_count());
-    return std::equal(got->data(), got->data() + got->size(), expected->data());
+    return same_values(*got, *expected);
   };
 }
 
@@ -111,7 +111,7 @@ Trial trial_slices(void (*function)(const kernels::Slices<X, Sum>&, int64_t, int
   reference(problem->params(x->data(), expected->data()), 0, problem->slices());
   return [problem, x, expected, got, function] {
     function(problem->params(x->data(), got->data()), 0, problem->slices());
-    return std::equal(got->data(), got->data() + got->size(), expected->data());
+    return same_values(*got, *expected);
   };
 }
 

@@ -91,6 +91,20 @@ TEST(Selftest, EveryKernelOfThisMachineIsRightWhileOtherThreadsAllocate) {
   }
 }
 
+TEST(Selftest, TheRecordKnowsEveryKernelThatIsTried) {
+  std::vector<std::string> tried;
+  for (const SelftestCase& one : kernel_cases()) tried.push_back(one.kernel);
+  EXPECT_EQ(kernel_names(), tried);
+  const std::vector<SelftestResult> all_wrong = [&] {
+    std::vector<SelftestResult> results;
+    for (const std::string& name : tried) results.push_back({name, Verdict::wrong, 0});
+    return results;
+  }();
+  const auto failures = parse_selftest_record(selftest_record(all_wrong));
+  ASSERT_TRUE(failures.has_value());
+  EXPECT_EQ(failures->size(), tried.size());
+}
+
 TEST(Selftest, RecordsAreBelievedOnlyWhenTheyFit) {
   const std::vector<SelftestResult> results = {{"matvec_t2_i8_reference", Verdict::fault, 4},
                                                {"quantize_i8_reference", Verdict::right, 0}};

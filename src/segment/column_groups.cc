@@ -91,7 +91,7 @@ class Builder {
 
   void add_cell(int64_t tile) {
     const int64_t first = tile * out_.tile_cols;
-    const int64_t width = std::min(out_.tile_cols, out_.cols - first);
+    const int64_t width = out_.tile_width(tile);
     entries_.clear();
     for (int64_t c = 0; c < width; ++c) {
       const uint32_t pattern = patterns_[first + c];
@@ -131,10 +131,6 @@ class Builder {
 };
 
 }  // namespace
-
-int ColumnGroups::block_rows(int64_t block) const {
-  return static_cast<int>(std::min<int64_t>(k, rows - block * k));
-}
 
 int64_t ColumnGroups::nbytes() const {
   const size_t bytes = (cell_groups.size() + cell_columns.size()) * sizeof(int64_t) +

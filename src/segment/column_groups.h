@@ -1,20 +1,18 @@
 // The index of RSR: which columns of a block of k rows are equal, and what they look like.
 //
 //            cols
-//      +-----------+-----------+-----+      W is cut into blocks of k rows (the last may be
-//      shorter)
-//    k | cell 0    | cell 1    | 2   |      and tiles of tile_cols columns (the last may be
-//      +-----------+-----------+-----+      narrower). cell = block * tile_count + tile.
+//      +-----------+-----------+-----+      W is cut into blocks of k rows and tiles of
+//    k | cell 0    | cell 1    | 2   |      tile_cols columns (grid.h).
+//      +-----------+-----------+-----+
 //    k | cell 3    | cell 4    | 5   |
 //      +-----------+-----------+-----+      A group of a cell: the columns with one pattern of k
 //   <k | cell 6    | cell 7    | 8   |      digits. All-zero columns are in no group.
 //      +-----------+-----------+-----+
 //
-//   cell_groups    int64 [cells + 1]   the groups of cell c are cell_groups[c] ..
-//   cell_groups[c+1]-1 cell_columns   int64 [cells + 1]   its columns are columns[cell_columns[c]
-//   .. cell_columns[c+1]-1] patterns       uint32[groups]      bit r: row r of the block is +1; bit
-//   16 + r: it is -1 lasts          uint16[groups]      place of the group's last column, counted
-//   from the cell's
+//   cell_groups    int64 [cells + 1]   groups of cell c: cell_groups[c] .. cell_groups[c+1]-1
+//   cell_columns   int64 [cells + 1]   its columns in the same way
+//   patterns       uint32[groups]      bit r: row r of the block is +1; bit 16 + r: it is -1
+//   lasts          uint16[groups]      place of the group's last column, counted from the cell's
 //                                      first; so group g has the places lasts[g-1]+1 .. lasts[g]
 //   columns        uint16[...]         column minus the tile's first column; rising within a group
 //
@@ -31,18 +29,12 @@
 #include <vector>
 
 #include "rsr/status.h"
+#include "segment/grid.h"
 
 namespace rsr::segment {
 
 inline constexpr int kMaxBlockRows = 16;
 inline constexpr int64_t kMaxTileCols = 65536;
-
-/// Digits of a pattern. A {-1, +1} matrix is 2 B - 1 with a binary B: multiply B, then take
-/// 2 y - sum(x); as ternary it would need three times as many patterns for the same rows.
-enum class Alphabet : uint8_t {
-  binary,  ///< 0, 1
-  ternary  ///< -1, 0, +1
-};
 
 /// How the groups of a cell are sorted. Gray form is fast with gray_rank only.
 enum class Order : uint8_t {
@@ -50,12 +42,7 @@ enum class Order : uint8_t {
   gray_rank       ///< by rank in the reflected Gray code, base 2 or base 3, rising
 };
 
-struct ColumnGroups {
-  int64_t rows = 0;
-  int64_t cols = 0;
-  int64_t tile_cols = 0;
-  int k = 0;
-  Alphabet alphabet = Alphabet::binary;
+struct ColumnGroups : Grid {
   Order order = Order::pattern_value;
 
   std::vector<int64_t> cell_groups;
@@ -64,11 +51,6 @@ struct ColumnGroups {
   std::vector<uint16_t> lasts;
   std::vector<uint16_t> columns;
 
-  int64_t block_count() const { return (rows + k - 1) / k; }
-  int64_t tile_count() const { return (cols + tile_cols - 1) / tile_cols; }
-  int64_t cell_count() const { return block_count() * tile_count(); }
-  /// Rows of a block: k, or fewer in the last one.
-  int block_rows(int64_t block) const;
   /// Bytes of the five arrays.
   int64_t nbytes() const;
 };

@@ -41,14 +41,6 @@ void append_slice(const Group* groups, int64_t count, uint16_t none, GroupSlices
 
 }  // namespace
 
-int GroupSlices::block_rows(int64_t block) const {
-  return static_cast<int>(std::min<int64_t>(k, rows - block * k));
-}
-
-int64_t GroupSlices::tile_width(int64_t tile) const {
-  return std::min(tile_cols, cols - tile * tile_cols);
-}
-
 int64_t GroupSlices::nbytes() const {
   const size_t bytes = (cell_slices.size() + slice_steps.size()) * sizeof(int64_t) +
                        patterns.size() * sizeof(uint32_t) + columns.size() * sizeof(uint16_t);
@@ -61,11 +53,7 @@ bool can_slice(const ColumnGroups& groups) {
 
 GroupSlices slice(const ColumnGroups& groups) {
   GroupSlices out;
-  out.rows = groups.rows;
-  out.cols = groups.cols;
-  out.tile_cols = groups.tile_cols;
-  out.k = groups.k;
-  out.alphabet = groups.alphabet;
+  static_cast<Grid&>(out) = groups;
   out.cell_slices.push_back(0);
   out.slice_steps.push_back(0);
   std::vector<uint16_t> columns;
@@ -88,11 +76,7 @@ GroupSlices slice(const ColumnGroups& groups) {
 
 ColumnGroups unslice(const GroupSlices& slices) {
   ColumnGroups out;
-  out.rows = slices.rows;
-  out.cols = slices.cols;
-  out.tile_cols = slices.tile_cols;
-  out.k = slices.k;
-  out.alphabet = slices.alphabet;
+  static_cast<Grid&>(out) = slices;
   out.cell_groups.push_back(0);
   out.cell_columns.push_back(0);
   std::vector<int64_t> lanes;

@@ -32,22 +32,12 @@ inline constexpr int kSliceGroups = 16;
 /// Tiles must be narrower than this, for their width is a place.
 inline constexpr int64_t kMaxSliceCols = 65535;
 
-struct GroupSlices {
-  int64_t rows = 0;
-  int64_t cols = 0;
-  int64_t tile_cols = 0;
-  int k = 0;
-  Alphabet alphabet = Alphabet::binary;
-
+struct GroupSlices : Grid {
   std::vector<int64_t> cell_slices;
   std::vector<int64_t> slice_steps;
   std::vector<uint32_t> patterns;
   base::AlignedArray<uint16_t> columns;
 
-  int64_t block_count() const { return (rows + k - 1) / k; }
-  int64_t tile_count() const { return (cols + tile_cols - 1) / tile_cols; }
-  int block_rows(int64_t block) const;
-  int64_t tile_width(int64_t tile) const;
   /// Bytes of the four arrays.
   int64_t nbytes() const;
 };

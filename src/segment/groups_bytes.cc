@@ -68,7 +68,7 @@ Status check_pattern(const ColumnGroups& g, int64_t block, int64_t group, int64_
 Status check_cell(const ColumnGroups& g, int64_t cell, std::vector<uint8_t>& seen) {
   const int64_t block = cell / g.tile_count();
   const int64_t tile = cell % g.tile_count();
-  const int64_t width = std::min(g.tile_cols, g.cols - tile * g.tile_cols);
+  const int64_t width = g.tile_width(tile);
   const int64_t first_group = g.cell_groups[cell];
   const int64_t first_column = g.cell_columns[cell];
   const int64_t column_count = g.cell_columns[cell + 1] - first_column;

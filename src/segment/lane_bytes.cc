@@ -59,7 +59,7 @@ class CellCheck {
 
   Status run(int64_t cell) {
     const int64_t tile = cell % g_.tile_count();
-    width_ = std::min(g_.tile_cols, g_.cols - tile * g_.tile_cols);
+    width_ = g_.tile_width(tile);
     const int64_t begin = g_.cell_rounds[cell];
     const int64_t end = g_.cell_rounds[cell + 1];
     // No round is empty when the columns are put in one by one; and so no sum here overflows.

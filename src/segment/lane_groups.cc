@@ -90,10 +90,6 @@ int code_digit(Alphabet alphabet, int code, int r) {
   return code % 3 - 1;
 }
 
-int LaneGroups::block_rows(int64_t block) const {
-  return static_cast<int>(std::min<int64_t>(k, rows - block * k));
-}
-
 int64_t LaneGroups::nbytes() const {
   return static_cast<int64_t>(cell_rounds.size() * sizeof(int64_t) +
                               starts.size() * sizeof(uint16_t) + slots.size());

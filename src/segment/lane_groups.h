@@ -59,22 +59,12 @@ int lane_code(Alphabet alphabet, int k, int lane);
 /// Digit of row r in a pattern's number.
 int code_digit(Alphabet alphabet, int code, int r);
 
-struct LaneGroups {
-  int64_t rows = 0;
-  int64_t cols = 0;
-  int64_t tile_cols = 0;
-  int k = 0;
-  Alphabet alphabet = Alphabet::binary;
-
+struct LaneGroups : Grid {
   std::vector<int64_t> cell_rounds;
   std::vector<uint16_t> starts;
   base::AlignedArray<uint8_t> slots;
 
   int lines() const { return lane_lines(alphabet, k); }
-  int64_t block_count() const { return (rows + k - 1) / k; }
-  int64_t tile_count() const { return (cols + tile_cols - 1) / tile_cols; }
-  int64_t cell_count() const { return block_count() * tile_count(); }
-  int block_rows(int64_t block) const;
   int64_t round_bytes() const { return int64_t{lines()} * kLaneLineBytes; }
   /// Bytes of the three arrays.
   int64_t nbytes() const;

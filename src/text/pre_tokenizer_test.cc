@@ -57,5 +57,17 @@ TEST(PreTokenizer, CompilesARegexOnceHoweverOftenItIsNamed) {
   EXPECT_EQ(regexes.compiled(), 2u);
 }
 
+TEST(PreTokenizer, RefusesTensOfThousandsOfRegexes) {
+  Json parts = Json::array();
+  for (int i = 10'000; i < 30'000; ++i) {
+    parts.push_back(split(std::to_string(i).c_str(), "Isolated"));
+  }
+  RegexCache regexes;
+  const Status status =
+      parse_pre_tokenizer({{"type", "Sequence"}, {"pretokenizers", parts}}, &regexes).status();
+  EXPECT_EQ(status.code(), ErrorCode::limit_exceeded);
+  EXPECT_EQ(status.message(), "regexes of 65540 bytes together, at most 65536 are accepted");
+}
+
 }  // namespace
 }  // namespace rsr::text

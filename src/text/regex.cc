@@ -16,7 +16,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr size_t kMaxPatternBytes = size_t{64} << 10;
+constexpr size_t kMaxPatternBytes = size_t{64} << 10;  // of one, and of all in a cache
 
 /// Oniguruma's own count of retries (backtracks) can be limited for each search, but not over many.
 /// So a search first gets a small allowance, which nearly all need, and a larger one when it runs
@@ -194,8 +194,13 @@ Result<std::vector<ByteRange>> Regex::find_all(std::string_view text,
 Result<Regex> RegexCache::get(std::string_view pattern) {
   const auto known = regexes_.find(pattern);
   if (known != regexes_.end()) return known->second;
+  if (bytes_ + pattern.size() > kMaxPatternBytes) {
+    return base::error(ErrorCode::limit_exceeded, "regexes of ", bytes_ + pattern.size(),
+                       " bytes together, at most ", kMaxPatternBytes, " are accepted");
+  }
   ++compiled_;
   RSR_ASSIGN_OR_RETURN(Regex regex, Regex::compile(pattern));
+  bytes_ += pattern.size();
   return regexes_.emplace(pattern, std::move(regex)).first->second;
 }
 

@@ -126,6 +126,18 @@ TEST(RegexCache, CompilesAPatternOnce) {
   EXPECT_FALSE(regexes.get("(").ok());
 }
 
+TEST(RegexCache, BoundsTheLengthOfAllPatternsTogether) {
+  RegexCache regexes;
+  const std::string half(size_t{32} << 10, 'a');
+  ASSERT_TRUE(regexes.get(half).ok());
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(regexes.get(half).ok());  // the same costs nothing
+  ASSERT_TRUE(regexes.get(std::string(half.size() - 1, 'b')).ok());
+  EXPECT_EQ(regexes.get("cd").status().code(), ErrorCode::limit_exceeded);
+  EXPECT_EQ(regexes.get("cd").status().message(),
+            "regexes of 65537 bytes together, at most 65536 are accepted");
+  EXPECT_TRUE(regexes.get("c").ok());
+}
+
 TEST(Pattern, RefusesWhatItDoesNotKnow) {
   const auto status = [](const char* json) {
     RegexCache regexes;

@@ -14,6 +14,7 @@
 #include "text/normalizer.h"
 #include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
+#include "text/user_ranges.h"
 #include "text/utf8.h"
 
 namespace rsr::text {
@@ -38,38 +39,6 @@ Status check_decoder(const Json& json) {
   RSR_ASSIGN_OR_RETURN(const std::string type, base::json_require_string(json, "type"));
   if (type == "ByteLevel") return {};
   return error(ErrorCode::unsupported, "unknown decoder \"", type, "\"");
-}
-
-/// Ranges in order, those that touch joined and empty ones left out.
-Result<std::vector<ByteRange>> join_ranges(const std::vector<ByteRange>& ranges, size_t text_size) {
-  std::vector<ByteRange> joined;
-  size_t previous = 0;
-  for (const ByteRange& range : ranges) {
-    if (range.begin < previous || range.end < range.begin || range.end > text_size) {
-      return error(ErrorCode::invalid_argument, "user range [", range.begin, ", ", range.end,
-                   ") is out of order or outside the text of ", text_size, " bytes");
-    }
-    previous = range.end;
-    if (range.size() == 0) continue;
-    if (!joined.empty() && joined.back().end == range.begin) {
-      joined.back().end = range.end;
-    } else {
-      joined.push_back(range);
-    }
-  }
-  return joined;
-}
-
-/// The ranges inside [begin, begin + size), counted from begin.
-std::vector<ByteRange> ranges_within(const std::vector<ByteRange>& ranges, size_t begin,
-                                     size_t size) {
-  std::vector<ByteRange> within;
-  auto it = std::partition_point(ranges.begin(), ranges.end(),
-                                 [&](const ByteRange& range) { return range.end <= begin; });
-  for (; it != ranges.end() && it->begin < begin + size; ++it) {
-    within.push_back({std::max(it->begin, begin) - begin, std::min(it->end - begin, size)});
-  }
-  return within;
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include <immintrin.h>
 
+#include "kernels/avx512_masks.h"
 #include "kernels/dense/dense.h"
+#include "kernels/repeat.h"
 
 namespace rsr::kernels {
 namespace {
@@ -12,25 +14,6 @@ constexpr int kRows = 4;
 constexpr int64_t kLine = 32;  // values of a cache line
 constexpr int kNear = 1024;    // bytes ahead, into L1
 constexpr int kFar = 2048;     // into L2
-
-#define RSR_INLINE __attribute__((always_inline))
-
-/// f(0) ... f(n - 1) with constant arguments: GCC 12 keeps arrays that loops index in memory.
-template <int i>
-struct Index {
-  constexpr operator int() const { return i; }  // NOLINT(google-explicit-constructor)
-};
-template <int n, int i = 0, class F>
-inline RSR_INLINE void repeat(const F& f) {
-  if constexpr (i < n) {
-    f(Index<i>{});
-    repeat<n, i + 1>(f);
-  }
-}
-
-__mmask16 lanes_below(int64_t n) {
-  return n >= 16 ? __mmask16{0xFFFF} : static_cast<__mmask16>((1u << n) - 1);
-}
 
 /// The lanes added as the contract says: l + 8, l + 4, l + 2, l + 1.
 float tree(__m512 v) {

@@ -4,6 +4,7 @@
 #include <immintrin.h>
 
 #include "kernels/lanes/lanes.h"
+#include "kernels/repeat.h"
 
 namespace rsr::kernels {
 namespace {
@@ -12,20 +13,6 @@ namespace {
 constexpr int kStreams = 4;
 constexpr int kNear = 1024;
 constexpr int kFar = 2048;
-
-/// f(0), f(1), ... f(n - 1) with constant arguments: GCC 12 keeps arrays of registers in memory
-/// when a loop indexes them.
-template <int i>
-struct Index {
-  constexpr operator int() const { return i; }  // NOLINT(google-explicit-constructor)
-};
-template <int n, int i = 0, class F>
-inline __attribute__((always_inline)) void repeat(const F& f) {
-  if constexpr (i < n) {
-    f(Index<i>{});
-    repeat<n, i + 1>(f);
-  }
-}
 
 struct Window {
   __mmask64 mask[4];
@@ -50,8 +37,6 @@ struct Stream {
   const uint16_t* start;
   int64_t rounds;
 };
-
-#define RSR_INLINE __attribute__((always_inline))
 
 /// acc[lines] += one round; the stream moves on.
 template <int lines>

@@ -1,19 +1,9 @@
 #include <immintrin.h>
 
+#include "kernels/avx512_masks.h"
 #include "kernels/quantize/quantize.h"
 
 namespace rsr::kernels {
-namespace {
-
-/// Lanes below `n` set; n may be negative or above 16.
-__mmask16 lanes_below(int64_t n) {
-  return n <= 0    ? __mmask16{0}
-         : n >= 16 ? __mmask16{0xFFFF}
-                   : static_cast<__mmask16>((1u << n) - 1);
-}
-
-}  // namespace
-
 void quantize_i8_avx512bw(const QuantizeI8& p, int64_t token_begin, int64_t token_end) noexcept {
   for (int64_t t = token_begin; t < token_end; ++t) {
     const float* x = p.x + t * p.cols;
