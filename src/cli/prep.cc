@@ -1,7 +1,4 @@
 // rsr prep: makes a prepared model, which loads at once.
-#include <unistd.h>
-
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -13,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/model_dir.h"
 #include "cli/output.h"
+#include "cli/work_bar.h"
 #include "rsr/engine.h"
 
 namespace rsr::cli {
@@ -32,34 +30,13 @@ struct PrepOptions {
   bool json = false;
 };
 
-/// "[#########...........]  45%  1.23 of 2.71 GB", on a terminal only, some times a second.
-class Bar {
- public:
-  void show(int64_t done, int64_t total) {
-    const auto now = std::chrono::steady_clock::now();
-    if (!terminal_ || total <= 0 || (shown_ && now - last_ < std::chrono::milliseconds(100)))
-      return;
-    shown_ = true;
-    last_ = now;
-    constexpr int kWidth = 30;
-    const double share = static_cast<double>(done) / static_cast<double>(total);
-    const int filled = static_cast<int>(kWidth * share);
-    const std::string bar =
-        std::string(filled, '#') + std::string(static_cast<size_t>(kWidth - filled), '.');
-    std::fprintf(stderr, "\r\033[K[%s] %3d%%  %.2f of %.2f GB", bar.c_str(),
-                 static_cast<int>(100 * share), static_cast<double>(done) / 1e9,
-                 static_cast<double>(total) / 1e9);
-    std::fflush(stderr);
-  }
-  void clear() const {
-    if (shown_) std::fputs("\r\033[K", stderr);
-  }
-
- private:
-  bool terminal_ = ::isatty(STDERR_FILENO) == 1;
-  bool shown_ = false;
-  std::chrono::steady_clock::time_point last_;
-};
+void show(WorkBar& bar, int64_t done, int64_t total) {
+  if (total <= 0) return;
+  char text[80];
+  std::snprintf(text, sizeof text, "%.2f of %.2f GB", static_cast<double>(done) / 1e9,
+                static_cast<double>(total) / 1e9);
+  bar.show(static_cast<double>(done) / static_cast<double>(total), text);
+}
 
 std::string to_json(const PrepOptions& options, const PreparedModel& made) {
   const nlohmann::ordered_json json = {
@@ -85,9 +62,9 @@ int prep(PrepOptions options) {
   const Result<std::string> source = model_directory(options.source);
   if (!source.ok()) return fail_unless_interrupted(source.status());
   catch_interrupt();
-  Bar bar;
+  WorkBar bar;
   options.prepare.on_progress = [&bar](int64_t done, int64_t total) {
-    bar.show(done, total);
+    show(bar, done, total);
     return !interrupted();
   };
   const Result<PreparedModel> made = prepare_model(*source, options.target, options.prepare);
