@@ -1,8 +1,10 @@
-// Everything: matrices (matrix.h, linear.h) and language models (engine.h).
+// Everything: matrices (matrix.h, linear.h), language models (engine.h) and how well they predict
+// (perplexity.h).
 #pragma once
 
 #include <rsr/engine.h>
 #include <rsr/linear.h>
 #include <rsr/matrix.h>
+#include <rsr/perplexity.h>
 #include <rsr/status.h>
 #include <rsr/version.h>

@@ -23,6 +23,7 @@ void add_chat(CLI::App& app, Action& action);
 void add_fetch(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_prep(CLI::App& app, Action& action);
+void add_perplexity(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 /// `rsr bench model`, of the command `rsr bench`.
 void add_bench_model(CLI::App& bench, Action& action);

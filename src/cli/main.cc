@@ -49,6 +49,7 @@ constexpr const char* kExamples =
     "  rsr fetch microsoft/bitnet-b1.58-2B-4T\n"
     "  rsr inspect models/demo\n"
     "  rsr prep models/demo -o demo.rsr\n"
+    "  rsr perplexity models/demo text.txt --against demo.rsr\n"
     "  rsr selftest\n"
     "  rsr bench matvec --rows 4096 --cols 14336 --bits ternary\n"
     "  rsr bench model --shape bitnet-2b\n"
@@ -83,6 +84,7 @@ int parse_and_act(int argc, char** argv) {
   add_fetch(app, action);
   add_inspect(app, action);
   add_prep(app, action);
+  add_perplexity(app, action);
   add_bench(app, action);
   add_selftest(app, action);
   add_explain(app, action);

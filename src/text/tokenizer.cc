@@ -204,6 +204,10 @@ Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text,
   return ids;
 }
 
+const std::vector<int32_t>& Tokenizer::begin_ids() const {
+  return impl_->post_processor.before;
+}
+
 std::string_view Tokenizer::token_bytes(int32_t id, bool skip_special) const {
   const Impl::Token* token = impl_->find(id);
   if (token == nullptr || (skip_special && token->special)) return {};

@@ -43,6 +43,9 @@ class Tokenizer {
   /// Ids of `text`, which must be valid UTF-8 of at most kMaxTextBytes. Thread-safe.
   Result<std::vector<int32_t>> encode(std::string_view text, const EncodeOptions& options) const;
 
+  /// What encode() puts before a text with `add_special`, such as the begin-of-text id.
+  const std::vector<int32_t>& begin_ids() const;
+
   /// Bytes of one id, as they stand in the text: may be part of a UTF-8 character. Special tokens
   /// give nothing when `skip_special`; ids outside the vocabulary give nothing.
   std::string_view token_bytes(int32_t id, bool skip_special) const;
