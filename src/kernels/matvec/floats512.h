@@ -126,7 +126,7 @@ void multiply_tiles(const MatvecF32& p, int64_t tile, int64_t far, int64_t token
     const int64_t end = begin + group_lines < w.tile_lines ? begin + group_lines : w.tile_lines;
     for (int64_t at = begin; at < end; at += kBlockLines) {
       const int64_t count = end - at < kBlockLines ? end - at : kBlockLines;
-      for (int set = 0; set < sets; ++set) {
+      for (int64_t set = 0; set < sets; ++set) {
         const int64_t first = tile + set * streams * far;
         const float* scales = w.group_lines > 0
                                   ? w.group_scales + (first * w.groups() + group) * kMatvecTileRows
@@ -146,11 +146,12 @@ void multiply_tiles(const MatvecF32& p, int64_t tile, int64_t far, int64_t token
 /// Far streams as in avx512_i8.h; what is left of the range with fewer.
 template <class Format, int streams, int sets>
 void multiply_range(const MatvecF32& p, int64_t tile_begin, int64_t tile_end) {
-  const int64_t far = (tile_end - tile_begin) / (streams * sets);
+  constexpr int64_t kAtOnce = int64_t{streams} * sets;
+  const int64_t far = (tile_end - tile_begin) / kAtOnce;
   for (int64_t tile = tile_begin; tile < tile_begin + far; ++tile) {
     for (int64_t t = 0; t < p.batch; ++t) multiply_tiles<Format, streams, sets>(p, tile, far, t);
   }
-  const int64_t done = tile_begin + streams * sets * far;
+  const int64_t done = tile_begin + kAtOnce * far;
   if constexpr (sets > 1) {
     multiply_range<Format, streams, sets / 2>(p, done, tile_end);
   } else if constexpr (streams > 1) {

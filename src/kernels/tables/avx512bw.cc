@@ -83,7 +83,7 @@ void tables_b1_f32_avx512bw(const TablesF32& p, int64_t begin, int64_t end) noex
       _mm512_store_ps(entry + kTableFloats * group, _mm512_fmadd_ps(zero_bit, last, sum));
       _mm512_store_ps(entry + kTableFloats * group + 16, _mm512_add_ps(sum, last));
     });
-    _mm512_store_ps(entry + 12 * kTableFloats,
+    _mm512_store_ps(entry + kPairFloats - 16,
                     four(splat<30>(x), splat<31>(x), splat<30>(x + 32), splat<31>(x + 32)));
   }
 }
