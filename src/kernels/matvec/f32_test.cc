@@ -96,7 +96,7 @@ void expect_all(Format format, Problem& problem, bool grouped) {
 TEST(MatvecF32, BitsOfTheReferenceWithinTheBound) {
   for (const Format format : {Format::t2, Format::t3, Format::b1}) {
     for (const auto alphabet : alphabets_of(format)) {
-      for (const int64_t rows : {1, 16, 70, 150}) {
+      for (const int64_t rows : {1, 16, 70, 150, 330}) {
         for (const int64_t cols : {1, 18, 19, 32, 33, 64, 200, 700}) {
           Problem problem({format, alphabet, rows, cols}, 2);
           expect_all(format, problem, false);
@@ -112,6 +112,9 @@ TEST(MatvecF32, GroupScales) {
       Problem problem({format, alphabets_of(format).back(), 70, 500, group}, 2);
       expect_all(format, problem, true);
     }
+    // Two sets of streams, groups of more lines than a set takes at a time.
+    Problem wide({format, alphabets_of(format).back(), 300, 1500, 640}, 1);
+    expect_all(format, wide, true);
   }
 }
 

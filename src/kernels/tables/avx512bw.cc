@@ -1,5 +1,6 @@
 #include <immintrin.h>
 
+#include "kernels/repeat.h"
 #include "kernels/tables/tables.h"
 
 namespace rsr::kernels {
@@ -31,7 +32,9 @@ void load_columns(const TablesF32& p, int64_t first, int count, float* x) {
   }
 }
 
-__m512 splat(const float* x, int bit) {
+/// Input of bit `bit` of a line's dwords, in all lanes.
+template <int bit>
+inline RSR_INLINE __m512 splat(const float* x) {
   return _mm512_set1_ps(x[4 * (bit % 8) + bit / 8]);
 }
 
@@ -62,24 +65,26 @@ void tables_b1_f32_avx512bw(const TablesF32& p, int64_t begin, int64_t end) noex
   const __m512 w1 = _mm512_mask_blend_ps(0xCCCC, zero_bit, one_bit);
   const __m512 w2 = _mm512_mask_blend_ps(0xF0F0, zero_bit, one_bit);
   const __m512 w3 = _mm512_mask_blend_ps(0xFF00, zero_bit, one_bit);
-  const auto four = [&](__m512 x0, __m512 x1, __m512 x2, __m512 x3) {
+  const auto four = [&](__m512 x0, __m512 x1, __m512 x2, __m512 x3) RSR_INLINE {
     const __m512 low = _mm512_fmadd_ps(w1, x1, _mm512_mul_ps(w0, x0));
     return _mm512_add_ps(low, _mm512_fmadd_ps(w3, x3, _mm512_mul_ps(w2, x2)));
   };
   alignas(64) float x[64];
-  for (int64_t pair = begin; pair < end; ++pair) {
+  constexpr int64_t kPairFloats = 12 * kTableFloats + 16;
+  float* entry = p.tables + begin * kPairFloats;
+  for (int64_t pair = begin; pair < end; ++pair, entry += kPairFloats) {
     load_columns(p, pair * 64, 64, x);
-    float* entry = p.tables + pair * (12 * kTableFloats + 16);
-    for (int group = 0; group < 12; ++group, entry += kTableFloats) {
+    repeat<12>([&](auto group) RSR_INLINE {
+      constexpr int kBit = group % 6 * 5;
       const float* line = x + group / 6 * 32;
-      const int bit = group % 6 * 5;
-      const __m512 sum =
-          four(splat(line, bit), splat(line, bit + 1), splat(line, bit + 2), splat(line, bit + 3));
-      const __m512 last = splat(line, bit + 4);
-      _mm512_store_ps(entry, _mm512_fmadd_ps(zero_bit, last, sum));
-      _mm512_store_ps(entry + 16, _mm512_add_ps(sum, last));
-    }
-    _mm512_store_ps(entry, four(splat(x, 30), splat(x, 31), splat(x + 32, 30), splat(x + 32, 31)));
+      const __m512 sum = four(splat<kBit>(line), splat<kBit + 1>(line), splat<kBit + 2>(line),
+                              splat<kBit + 3>(line));
+      const __m512 last = splat<kBit + 4>(line);
+      _mm512_store_ps(entry + kTableFloats * group, _mm512_fmadd_ps(zero_bit, last, sum));
+      _mm512_store_ps(entry + kTableFloats * group + 16, _mm512_add_ps(sum, last));
+    });
+    _mm512_store_ps(entry + kPairFloats - 16,
+                    four(splat<30>(x), splat<31>(x), splat<30>(x + 32), splat<31>(x + 32)));
   }
 }
 
