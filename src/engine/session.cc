@@ -22,26 +22,28 @@ size_t common_prefix(const Ids& a, const Ids& b) {
 
 }  // namespace
 
-/// Gives a session a new history, and the old one back unless keep() is called. The cache holds
-/// what both have in common; nothing is copied into it.
+/// Gives a session a new history of which the cache holds `kept` tokens, and the old one back
+/// unless keep() is called. Nothing is copied into the cache: then it holds what both have in
+/// common.
 class Session::Impl::Undo {
  public:
-  Undo(Impl* session, History next, int64_t common) : session_(session), common_(common) {
-    session_->sequence->length = common;
+  Undo(Impl* session, History next, int64_t kept) : session_(session), kept_(kept) {
+    session_->sequence->length = kept;
     before_ = std::exchange(session_->history, std::move(next));
   }
   Undo(const Undo&) = delete;
   Undo& operator=(const Undo&) = delete;
   ~Undo() {
     if (session_ == nullptr) return;
-    session_->sequence->length = common_;
+    const auto common = static_cast<int64_t>(common_prefix(before_.ids, session_->history.ids));
+    session_->sequence->length = std::min(kept_, common);
     session_->history = std::move(before_);
   }
   void keep() { session_ = nullptr; }
 
  private:
   Impl* session_;
-  int64_t common_;
+  int64_t kept_;
   History before_;
 };
 
@@ -85,8 +87,9 @@ Result<int64_t> Session::Impl::tokens_kept(const Ids& ids) const {
   if (ids.empty()) return error(ErrorCode::invalid_argument, "the prompt is empty");
   const auto count = static_cast<int64_t>(ids.size());
   const auto common = static_cast<int64_t>(common_prefix(history.ids, ids));
+  const auto loaded = static_cast<int64_t>(common_prefix(held, ids));
   // The logits of the last token are needed, and they are not in the cache.
-  const int64_t kept = std::min({common, sequence->length, count - 1});
+  const int64_t kept = std::min(std::max(std::min(common, sequence->length), loaded), count - 1);
   if (count > engine->context_length) {
     return error(ErrorCode::limit_exceeded, "the prompt does not fit: ", count - kept,
                  " tokens to read, room for ", engine->context_length - kept, " in a context of ",
@@ -95,24 +98,34 @@ Result<int64_t> Session::Impl::tokens_kept(const Ids& ids) const {
   return kept;
 }
 
+Status Session::Impl::reserve() {
+  if (sequence) return {};
+  RSR_ASSIGN_OR_RETURN(
+      model::KvCache cache,
+      model::KvCache::create(engine->model.config, engine->context_length, engine->kv_type));
+  sequence.emplace(std::move(cache));
+  return {};
+}
+
 Result<GenerateStats> Session::Impl::generate(std::string_view prompt,
                                               const GenerateOptions& options,
                                               const TextCallback& on_text) {
   RSR_RETURN_IF_ERROR(engine::check_options(options, engine->tokenizer.vocab_size()));
   const model::Model& model = engine->model;
-  if (!sequence) {
-    RSR_ASSIGN_OR_RETURN(
-        model::KvCache cache,
-        model::KvCache::create(model.config, engine->context_length, engine->kv_type));
-    sequence.emplace(std::move(cache));
-  }
+  RSR_RETURN_IF_ERROR(reserve());
   RSR_ASSIGN_OR_RETURN(History next, after_prompt(prompt, options.raw));
   RSR_ASSIGN_OR_RETURN(const int64_t kept, tokens_kept(next.ids));
+  Ids known(next.ids.begin(), next.ids.begin() + kept);
+  known.reserve(next.ids.size());
+  held.swap(known);  // the others are written over
   Undo undo(this, std::move(next), kept);
   GenerateStats stats;
+  stats.cached_tokens = kept;
   engine::Sampler sampler(engine::choose_sampling(options, engine->generation), history.ids);
   head.restart();
-  if (!read_prompt(sampler, on_text, &stats)) {
+  const bool read_all = read_prompt(sampler, on_text, &stats);
+  held.assign(history.ids.begin(), history.ids.begin() + sequence->length);
+  if (!read_all) {
     stats.finish = FinishReason::cancelled;
     return stats;
   }

@@ -26,10 +26,15 @@ struct Session::Impl {
                                  const TextCallback& on_text);
   Status set_system(std::string_view text);
   void reset();
+  Result<int64_t> load_prompt_cache(const std::string& path);
+  Result<bool> save_prompt_cache(const std::string& path) const;
   const std::vector<int32_t>& tokens() const { return history.ids; }
 
  private:
   class Undo;
+
+  /// Makes the sequence, which the first use does.
+  Status reserve();
 
   /// What the history is to be when the prompt has been read.
   Result<engine::History> after_prompt(std::string_view prompt, bool raw) const;
@@ -64,6 +69,9 @@ struct Session::Impl {
   std::shared_ptr<const Engine::Impl> engine;
   std::optional<model::Sequence> sequence;  // from the first generate() on
   engine::History history;
+  /// Tokens whose keys and values are the first in the sequence's cache, whether or not they are
+  /// history: of the latest prompt as far as it was read, or of a loaded file.
+  std::vector<int32_t> held;
   std::string system;  // the system message; empty: none
   engine::Head head;
 };
