@@ -179,6 +179,7 @@ ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
       ->check(check_count<int64_t>)
       ->type_name("N");
   add_head(command, &flags->engine.head);
+  add_prompt_cache(command, &flags->prompt_cache);
   return options;
 }
 
