@@ -115,6 +115,9 @@ struct GenerateStats {
   /// Tokens read before the first new one, and the time that took.
   int64_t prompt_tokens = 0;
   double prompt_seconds = 0;
+  /// Tokens in front of these that were not read, because the session held their keys and values:
+  /// those of earlier turns, of a loaded prompt cache, of a prompt that was cancelled.
+  int64_t cached_tokens = 0;
   /// Tokens generated, the one that ends an answer included.
   int64_t new_tokens = 0;
   /// Forward passes after the prompt's and their time (with sampling, without the callback). The
@@ -135,7 +138,8 @@ struct GenerateStats {
 
 /// Receives the text, always whole UTF-8 characters: after each token what became complete with it,
 /// and nothing (an empty piece) now and then while a long prompt is read. Returning false ends the
-/// generation; the session remains usable, and a prompt that was not read to its end is forgotten.
+/// generation; the session remains usable, and a prompt that was not read to its end is forgotten
+/// as a turn; its tokens that were read are held like those of a loaded prompt cache.
 using TextCallback = std::function<bool(std::string_view piece)>;
 
 /// A conversation: its own cache of keys and values over the engine's shared weights.
@@ -166,6 +170,24 @@ class Session {
 
   /// The ids of everything so far, the begin-of-text id included.
   std::vector<int32_t> tokens() const;
+
+  /// Takes keys and values from a file of save_prompt_cache(), and gives the number of tokens that
+  /// are held now: those of the file as far as they fit the context. They are no turn and change no
+  /// answer: a prompt that begins with some of them need not read these. Forgets every turn, as
+  /// reset() does. All of the file is read and checked.
+  ///
+  /// Errors, which name the file, and leave the session as it was: no such file (not_found); no
+  /// prompt cache, or one that was damaged (corrupt_data); one of another model, another type of
+  /// keys and values, or another program or machine, whose numbers could differ in a bit
+  /// (invalid_argument, with both); a later version of the container (unsupported).
+  Result<int64_t> load_prompt_cache(const std::string& path);
+
+  /// Writes the keys and values of every token up to the end of the latest prompt, or of what was
+  /// read of it when it was cancelled, and gives whether anything was written. A prompt cache in
+  /// `path` is replaced in one step, unless it begins with these tokens already; anything else that
+  /// is there is an error, that of load_prompt_cache(), and stays. So does what is there on errors
+  /// of the disk.
+  Result<bool> save_prompt_cache(const std::string& path) const;
 
   struct Impl;
 

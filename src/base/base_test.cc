@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -166,6 +167,16 @@ TEST(JsonReader, RefusesWhatIsNotPlainJson) {
   EXPECT_FALSE(parse_json("\"\xff\"", "x").ok());
   EXPECT_FALSE(parse_json(std::string(100000, '['), "x").ok());
   EXPECT_FALSE(parse_json("[[[1]]]", "x", 2).ok());
+}
+
+TEST(JsonReader, MessagesAreShortAndPlain) {
+  const Status status = parse_json("{}" + std::string(100000, ' ') + "\xa0\x1b[31m", "x").status();
+  EXPECT_EQ(status.code(), ErrorCode::corrupt_data);
+  EXPECT_LT(status.message().size(), 300u);
+  EXPECT_NE(status.message().find("parse error at line 1, column 100003"), std::string::npos);
+  EXPECT_TRUE(std::all_of(status.message().begin(), status.message().end(), [](char c) {
+    return c >= ' ' && c <= '~';
+  })) << status.message();
 }
 
 TEST(JsonReader, SeesRepeatedKeysWhereverTheyAre) {

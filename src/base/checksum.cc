@@ -19,6 +19,19 @@ uint64_t step(uint64_t lane, uint64_t word) {
   return std::rotl((lane ^ word) * 0x9E3779B97F4A7C15u, 29);
 }
 
+/// Four words, one for each lane.
+void add_block(const std::byte* bytes, std::array<uint64_t, kLanes>* lanes) {
+  std::array<uint64_t, kLanes> words;
+  std::memcpy(words.data(), bytes, sizeof words);
+  for (size_t i = 0; i < kLanes; ++i) (*lanes)[i] = step((*lanes)[i], words[i]);
+}
+
+uint64_t finished(uint64_t size, const std::array<uint64_t, kLanes>& lanes) {
+  uint64_t hash = size;
+  for (const uint64_t lane : lanes) hash = step(hash, lane);
+  return hash;
+}
+
 }  // namespace
 
 uint64_t checksum(std::span<const uint8_t> bytes, size_t hole) {
@@ -37,9 +50,33 @@ uint64_t checksum(std::span<const uint8_t> bytes, size_t hole) {
     const size_t count = (size + kWord - 1) / kWord;
     for (size_t i = 0; i < count; ++i) lanes[i] = step(lanes[i], words[i]);
   }
-  uint64_t hash = bytes.size();
-  for (const uint64_t lane : lanes) hash = step(hash, lane);
-  return hash;
+  return finished(bytes.size(), lanes);
+}
+
+void PiecewiseChecksum::add(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const size_t waiting = size_ % kBlock;
+    const size_t size = std::min(kBlock - waiting, bytes.size());
+    std::memcpy(rest_.data() + waiting, bytes.data(), size);
+    size_ += size;
+    bytes = bytes.subspan(size);
+    if (size_ % kBlock == 0) add_block(rest_.data(), &lanes_);
+    for (; size_ % kBlock == 0 && bytes.size() >= kBlock; bytes = bytes.subspan(kBlock)) {
+      add_block(bytes.data(), &lanes_);
+      size_ += kBlock;
+    }
+  }
+}
+
+uint64_t PiecewiseChecksum::value() const {
+  std::array<uint64_t, kLanes> lanes = lanes_;
+  const size_t waiting = size_ % kBlock;
+  for (size_t i = 0; i * kWord < waiting; ++i) {
+    uint64_t word = 0;
+    std::memcpy(&word, rest_.data() + i * kWord, std::min(kWord, waiting - i * kWord));
+    lanes[i] = step(lanes[i], word);
+  }
+  return finished(size_, lanes);
 }
 
 }  // namespace rsr::base

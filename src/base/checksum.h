@@ -6,6 +6,7 @@
 // as word. Each step is reversible, so that a change of one word is always seen.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -17,5 +18,19 @@ inline constexpr size_t kNoHole = SIZE_MAX;
 /// The checksum; about as fast as memory is read. `hole`, a multiple of 8, is the place of 8 bytes
 /// that are taken as zeros: where the checksum itself is kept.
 uint64_t checksum(std::span<const uint8_t> bytes, size_t hole = kNoHole);
+
+/// The same checksum of bytes that come in pieces.
+class PiecewiseChecksum {
+ public:
+  void add(std::span<const std::byte> bytes);
+  /// Of all bytes so far.
+  uint64_t value() const;
+
+ private:
+  static constexpr size_t kBlock = 32;
+  std::array<uint64_t, 4> lanes_ = {1, 2, 3, 4};
+  std::array<std::byte, kBlock> rest_ = {};  // its first size_ % kBlock bytes wait for a block
+  uint64_t size_ = 0;
+};
 
 }  // namespace rsr::base

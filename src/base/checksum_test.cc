@@ -36,6 +36,20 @@ TEST(Checksum, EveryBitAndTheLengthCount) {
   }
 }
 
+TEST(Checksum, PiecesOfEverySizeGiveThatOfTheWhole) {
+  for (const size_t size : {0, 1, 7, 8, 31, 32, 33, 64, 100, 1000}) {
+    const std::vector<uint8_t> bytes = counted(size);
+    const auto all = std::as_bytes(std::span(bytes));
+    for (const size_t piece : {1, 3, 8, 31, 32, 33, 96, 1000}) {
+      PiecewiseChecksum pieces;
+      for (size_t at = 0; at < size; at += piece) {
+        pieces.add(all.subspan(at, std::min(piece, size - at)));
+      }
+      EXPECT_EQ(pieces.value(), checksum(bytes)) << size << " in pieces of " << piece;
+    }
+  }
+}
+
 TEST(Checksum, TheHoleIsZeroWhateverStandsThere) {
   for (const size_t hole : {0, 8, 24, 32, 88}) {
     std::vector<uint8_t> zeroed = counted(96);

@@ -66,6 +66,57 @@ TEST_F(Files, ALimitAndAFullDiskAreErrors) {
   EXPECT_EQ(status.message(), at("a") + ": File too large");
 }
 
+TEST_F(Files, AReplacementTakesThePlaceWhenItIsFinished) {
+  for (const char* text : {"first", "second"}) {
+    OutputFile file = OutputFile::replacement(at("a")).value();
+    EXPECT_TRUE(file.skip(1).ok());
+    EXPECT_TRUE(file.write(as_bytes(text)).ok());
+    EXPECT_TRUE(file.overwrite(0, as_bytes("!")).ok());
+    if (*text == 's') {
+      EXPECT_EQ(content("a"), "!first");
+    } else {
+      EXPECT_FALSE(fs::exists(at("a")));
+    }
+    EXPECT_TRUE(file.finish().ok());
+    EXPECT_EQ(content("a"), std::string("!") + text);
+  }
+  { const OutputFile dropped = OutputFile::replacement(at("a")).value(); }
+  EXPECT_EQ(content("a"), "!second");
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(Files, WhatAKilledWriterLeftIsRemovedByTheNext) {
+  std::ofstream(at("a.1.rsr-partial")) << "left";
+  std::ofstream(at("b.2.rsr-partial")) << "of another file";
+  std::ofstream(at("a.mine.rsr-partial")) << "of somebody";
+  OutputFile first = OutputFile::replacement(at("a")).value();
+  EXPECT_FALSE(fs::exists(at("a.1.rsr-partial")));
+  EXPECT_TRUE(first.write(as_bytes("first")).ok());
+  OutputFile second = OutputFile::replacement(at("a")).value();
+  EXPECT_TRUE(second.write(as_bytes("second")).ok());
+  EXPECT_TRUE(second.finish().ok());
+  EXPECT_EQ(content("a"), "second");
+  EXPECT_TRUE(first.finish().ok());
+  EXPECT_EQ(content("a"), "first");
+  EXPECT_EQ(entries(), 3u);
+}
+
+TEST_F(Files, AReplacementFollowsALinkAndNamesWhatIsInTheWay) {
+  fs::create_directory(at("far"));
+  fs::create_symlink("far/file", at("link"));
+  OutputFile file = OutputFile::replacement(at("link")).value();
+  EXPECT_TRUE(file.write(as_bytes("x")).ok());
+  EXPECT_TRUE(file.finish().ok());
+  EXPECT_TRUE(fs::is_symlink(at("link")));
+  EXPECT_EQ(content("far/file"), "x");
+  OutputFile folder = OutputFile::replacement(at("far")).value();
+  EXPECT_EQ(folder.finish().message(), at("far") + ": Is a directory");
+  { const OutputFile gone = std::move(folder); }
+  EXPECT_EQ(entries(), 2u);
+  EXPECT_EQ(OutputFile::replacement(at("no/a")).status().message(),
+            at("no/a") + ": No such file or directory");
+}
+
 TEST_F(Files, ADirectoryAppearsWhenItIsCommitted) {
   {
     NewDirectory made = NewDirectory::create(at("new/")).value();

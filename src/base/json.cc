@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -8,6 +9,19 @@
 
 namespace rsr::base {
 namespace {
+
+/// nlohmann's message quotes what it last read, all of it and as it is: here of bounded length, and
+/// nothing that a terminal would take for more than text.
+std::string shown(std::string message) {
+  constexpr size_t kFirst = 160;
+  constexpr size_t kLast = 80;
+  if (message.size() > kFirst + kLast) {
+    message.replace(kFirst, message.size() - kFirst - kLast, " ... ");
+  }
+  std::replace_if(
+      message.begin(), message.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return message;
+}
 
 /// Builds a value from nlohmann's parse events, and refuses what its own builders let pass:
 /// repeated keys and deep nesting. The map that the members go to knows its keys, so that no second
@@ -43,7 +57,7 @@ class Builder {
   }
 
   bool parse_error(size_t /*at*/, const std::string& /*token*/, const Json::exception& error) {
-    return refuse(error.what());
+    return refuse(shown(error.what()));
   }
 
  private:

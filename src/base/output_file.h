@@ -17,9 +17,15 @@ class OutputFile {
  public:
   /// Creates the file, which must not be there.
   static Result<OutputFile> create(const std::string& path);
+  /// A file that takes the name `path` in finish(), and the place of a file that is there: readers
+  /// find the old one or the new one, whole. Until then it is `path`.<number>.rsr-partial, which is
+  /// removed when it is not finished; what a killed process left, the next replacement of `path`
+  /// removes. A symbolic link stays, and what it leads to is replaced. Several processes may
+  /// replace a file at once: the last one's stays.
+  static Result<OutputFile> replacement(const std::string& path);
   OutputFile(OutputFile&& other) noexcept;
   OutputFile& operator=(OutputFile&& other) noexcept;
-  /// Closes; an unfinished file stays as it is.
+  /// Closes; an unfinished file stays as it is, unless it is a replacement.
   ~OutputFile();
 
   /// Appends all bytes.
@@ -38,6 +44,8 @@ class OutputFile {
  private:
   OutputFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
   std::string path_;
+  std::string target_;     // of a replacement: what path_ leads to
+  std::string temporary_;  // of a replacement: its name until it is finished
   int fd_ = -1;
   uint64_t size_ = 0;
 };

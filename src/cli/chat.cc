@@ -28,6 +28,9 @@ class Chat {
   Chat(const GenerateFlags& flags, Session session) : flags_(flags), session_(std::move(session)) {}
 
   Status set_system(std::string_view text) { return session_.set_system(text); }
+  Status load_cache() { return load_prompt_cache(flags_.prompt_cache, session_); }
+  /// Gives the exit code.
+  int save_cache(int code) const { return save_prompt_cache(flags_.prompt_cache, session_, code); }
 
   /// Until the user or standard output ends it; gives the exit code.
   int run();
@@ -133,7 +136,9 @@ int chat(const GenerateFlags& flags) {
   Chat conversation(flags, engine->session());
   const Status system = conversation.set_system(flags.system);
   if (!system.ok()) return fail(system.with_context("--system"));
-  return conversation.run();
+  const Status cache = conversation.load_cache();
+  if (!cache.ok()) return fail(cache);
+  return conversation.save_cache(conversation.run());
 }
 
 }  // namespace

@@ -192,6 +192,7 @@ ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
       ->type_name("N");
   add_head(command, &flags->engine.head);
   add_draft(command, &flags->generate.draft);
+  add_prompt_cache(command, &flags->prompt_cache);
   return options;
 }
 

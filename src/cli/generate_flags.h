@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "cli/prompt_cache.h"
 #include "rsr/engine.h"
 
 namespace rsr::cli {
@@ -13,6 +14,7 @@ struct GenerateFlags {
   std::string system;
   EngineOptions engine;
   GenerateOptions generate;
+  PromptCacheFlags prompt_cache;
 };
 
 /// The options of `flags` that a parser fills in; those that have no meaning with raw prompts are

@@ -69,6 +69,10 @@ void print_stats(const GenerateStats& stats) {
   std::fprintf(stderr, "prompt %lld tokens, %.1f tok/s\n",
                static_cast<long long>(stats.prompt_tokens),
                rate(stats.prompt_tokens, stats.prompt_seconds));
+  if (stats.cached_tokens > 0) {
+    std::fprintf(stderr, "cache  %lld tokens of the prompt were not read again\n",
+                 static_cast<long long>(stats.cached_tokens));
+  }
   std::fprintf(stderr, "decode %lld tokens, %.1f tok/s, %.3f ms per token, %.2f GB/s\n",
                static_cast<long long>(stats.new_tokens), decode_rate(stats),
                milliseconds_per_token(stats), gigabytes_per_second(stats));
@@ -91,6 +95,7 @@ std::string to_json(const std::string& text, const GenerateStats& stats) {
       {"prompt_tokens", stats.prompt_tokens},
       {"prompt_seconds", stats.prompt_seconds},
       {"prompt_tokens_per_second", rate(stats.prompt_tokens, stats.prompt_seconds)},
+      {"cached_tokens", stats.cached_tokens},
       {"new_tokens", stats.new_tokens},
       {"decode_steps", stats.decode_steps},
       {"decode_seconds", stats.decode_seconds},
@@ -133,6 +138,8 @@ int run(const RunOptions& options) {
   Session session = engine->session();
   const Status system = session.set_system(options.shared.system);
   if (!system.ok()) return fail(with_advice(system).with_context("--system"));
+  const Status cache = load_prompt_cache(options.shared.prompt_cache, session);
+  if (!cache.ok()) return fail(cache);
   Output output;
   std::string text;
   bool began = false;
@@ -148,7 +155,8 @@ int run(const RunOptions& options) {
   };
   const Result<GenerateStats> stats = session.generate(*prompt, options.shared.generate, on_text);
   if (!stats.ok() && !began) return fail(with_advice(stats.status()));
-  return finish_run(stats, text, options.json, output);
+  const int code = finish_run(stats, text, options.json, output);
+  return stats.ok() ? save_prompt_cache(options.shared.prompt_cache, session, code) : code;
 }
 
 }  // namespace

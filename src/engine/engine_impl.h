@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <optional>
 
 #include "engine/generation_config.h"
 #include "model/kv_cache.h"
+#include "model/kv_layout.h"
 #include "model/weights.h"
 #include "rsr/engine.h"
 #include "text/chat_template.h"
@@ -23,6 +25,15 @@ struct Engine::Impl {
   Status chat_error;
   int64_t context_length = 0;
   model::KvType kv_type = model::KvType::f16;
+  /// Whose keys and values those of the sessions are. Reads the weights of an unprepared model, so
+  /// it is made when it is first asked for.
+  const model::KvOwner& kv_owner() const;
+
+  struct LazyOwner {
+    std::once_flag once = {};
+    model::KvOwner owner = {};
+  };
+  mutable LazyOwner lazy_owner = {};
 };
 
 }  // namespace rsr

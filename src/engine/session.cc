@@ -22,26 +22,28 @@ size_t common_prefix(const Ids& a, const Ids& b) {
 
 }  // namespace
 
-/// Gives a session a new history, and the old one back unless keep() is called. The cache holds
-/// what both have in common; nothing is copied into it.
+/// Gives a session a new history of which the cache holds `kept` tokens, and the old one back
+/// unless keep() is called. Nothing is copied into the cache: then it holds what both have in
+/// common.
 class Session::Impl::Undo {
  public:
-  Undo(Impl* session, History next, int64_t common) : session_(session), common_(common) {
-    session_->sequence->length = common;
+  Undo(Impl* session, History next, int64_t kept) : session_(session), kept_(kept) {
+    session_->sequence->length = kept;
     before_ = std::exchange(session_->history, std::move(next));
   }
   Undo(const Undo&) = delete;
   Undo& operator=(const Undo&) = delete;
   ~Undo() {
     if (session_ == nullptr) return;
-    session_->sequence->length = common_;
+    const auto common = static_cast<int64_t>(common_prefix(before_.ids, session_->history.ids));
+    session_->sequence->length = std::min(kept_, common);
     session_->history = std::move(before_);
   }
   void keep() { session_ = nullptr; }
 
  private:
   Impl* session_;
-  int64_t common_;
+  int64_t kept_;
   History before_;
 };
 
@@ -85,8 +87,9 @@ Result<int64_t> Session::Impl::tokens_kept(const Ids& ids) const {
   if (ids.empty()) return error(ErrorCode::invalid_argument, "the prompt is empty");
   const auto count = static_cast<int64_t>(ids.size());
   const auto common = static_cast<int64_t>(common_prefix(history.ids, ids));
+  const auto loaded = static_cast<int64_t>(common_prefix(held, ids));
   // The logits of the last token are needed, and they are not in the cache.
-  const int64_t kept = std::min({common, sequence->length, count - 1});
+  const int64_t kept = std::min(std::max(std::min(common, sequence->length), loaded), count - 1);
   if (count > engine->context_length) {
     return error(ErrorCode::limit_exceeded, "the prompt does not fit: ", count - kept,
                  " tokens to read, room for ", engine->context_length - kept, " in a context of ",
@@ -95,24 +98,34 @@ Result<int64_t> Session::Impl::tokens_kept(const Ids& ids) const {
   return kept;
 }
 
+Status Session::Impl::reserve() {
+  if (sequence) return {};
+  RSR_ASSIGN_OR_RETURN(
+      model::KvCache cache,
+      model::KvCache::create(engine->model.config, engine->context_length, engine->kv_type));
+  sequence.emplace(std::move(cache));
+  return {};
+}
+
 Result<GenerateStats> Session::Impl::generate(std::string_view prompt,
                                               const GenerateOptions& options,
                                               const TextCallback& on_text) {
   RSR_RETURN_IF_ERROR(engine::check_options(options, engine->tokenizer.vocab_size()));
-  if (!sequence) {
-    RSR_ASSIGN_OR_RETURN(
-        model::KvCache cache,
-        model::KvCache::create(engine->model.config, engine->context_length, engine->kv_type));
-    sequence.emplace(std::move(cache));
-  }
+  RSR_RETURN_IF_ERROR(reserve());
   RSR_ASSIGN_OR_RETURN(History next, after_prompt(prompt, options.raw));
   RSR_ASSIGN_OR_RETURN(const int64_t kept, tokens_kept(next.ids));
+  Ids known(next.ids.begin(), next.ids.begin() + kept);
+  known.reserve(next.ids.size());
+  held.swap(known);  // the others are written over
   Undo undo(this, std::move(next), kept);
   GenerateStats stats;
+  stats.cached_tokens = kept;
   engine::Sampler sampler(engine::choose_sampling(options, engine->generation), history.ids);
   head.restart();
   drafts = {};
-  if (!read_prompt(sampler, on_text, &stats)) {
+  const bool read_all = read_prompt(sampler, on_text, &stats);
+  held.assign(history.ids.begin(), history.ids.begin() + sequence->length);
+  if (!read_all) {
     stats.finish = FinishReason::cancelled;
     return stats;
   }
@@ -121,23 +134,24 @@ Result<GenerateStats> Session::Impl::generate(std::string_view prompt,
   RSR_RETURN_IF_ERROR(answer(options, &sampler, &reply, &stats));
   if (!history.messages.empty()) history.messages.push_back({"assistant", reply.text()});
   undo.keep();
-  stats.drafted_tokens = drafts.all_guessed();
-  stats.accepted_tokens = drafts.all_confirmed();
-  stats.head_candidates = head.mean_candidates();
-  stats.bytes_per_token = bytes_per_token(stats, first);
+  count_answer(first, &stats);
   return stats;
 }
 
-double Session::Impl::bytes_per_token(const GenerateStats& stats, int64_t first) const {
+void Session::Impl::count_answer(int64_t first, GenerateStats* stats) const {
   const model::Model& model = engine->model;
+  stats->drafted_tokens = drafts.all_guessed();
+  stats->accepted_tokens = drafts.all_confirmed();
+  stats->head_candidates = head.mean_candidates();
   const double mean_length = static_cast<double>(first + sequence->length) / 2;
   const double of_pass =
       static_cast<double>(model.weight_bytes() - model.head.bytes()) + head.mean_bytes(model) +
       mean_length *
           static_cast<double>(model::KvCache::bytes_per_position(model.config, engine->kv_type));
-  if (stats.decode_steps == 0) return of_pass;
-  return of_pass * static_cast<double>(stats.decode_steps) /
-         static_cast<double>(stats.new_tokens - 1);
+  stats->bytes_per_token = of_pass;
+  if (stats->decode_steps == 0) return;
+  stats->bytes_per_token *=
+      static_cast<double>(stats->decode_steps) / static_cast<double>(stats->new_tokens - 1);
 }
 
 Status Session::Impl::set_system(std::string_view text) {

@@ -27,10 +27,15 @@ struct Session::Impl {
                                  const TextCallback& on_text);
   Status set_system(std::string_view text);
   void reset();
+  Result<int64_t> load_prompt_cache(const std::string& path);
+  Result<bool> save_prompt_cache(const std::string& path) const;
   const std::vector<int32_t>& tokens() const { return history.ids; }
 
  private:
   class Undo;
+
+  /// Makes the sequence, which the first use does.
+  Status reserve();
 
   /// What the history is to be when the prompt has been read.
   Result<engine::History> after_prompt(std::string_view prompt, bool raw) const;
@@ -51,8 +56,8 @@ struct Session::Impl {
                 GenerateStats* stats);
   Result<int32_t> next_token(const GenerateOptions& options, engine::Sampler* sampler,
                              GenerateStats* stats);
-  /// Of an answer whose prompt ended at `first`.
-  double bytes_per_token(const GenerateStats& stats, int64_t first) const;
+  /// Fills in what was counted of an answer whose prompt ended at `first`.
+  void count_answer(int64_t first, GenerateStats* stats) const;
   /// How many guesses may follow the unread tokens.
   int64_t room_for_drafts(const GenerateOptions& options, const GenerateStats& stats) const;
 
@@ -74,6 +79,9 @@ struct Session::Impl {
   std::shared_ptr<const Engine::Impl> engine;
   std::optional<model::Sequence> sequence;  // from the first generate() on
   engine::History history;
+  /// Tokens whose keys and values are the first in the sequence's cache, whether or not they are
+  /// history: of the latest prompt as far as it was read, or of a loaded file.
+  std::vector<int32_t> held;
   std::string system;  // the system message; empty: none
   engine::Head head;
   engine::NgramDrafts drafts;  // of the present answer

@@ -16,8 +16,12 @@ constexpr size_t kPage = 4096;
 }  // namespace
 
 Result<SafetensorsWriter> SafetensorsWriter::create(const std::string& path, size_t header_bytes) {
-  RSR_CHECK_OP(header_bytes, <=, kMaxHeaderBytes);
   RSR_ASSIGN_OR_RETURN(base::OutputFile file, base::OutputFile::create(path));
+  return create(std::move(file), header_bytes);
+}
+
+Result<SafetensorsWriter> SafetensorsWriter::create(base::OutputFile file, size_t header_bytes) {
+  RSR_CHECK_OP(header_bytes, <=, kMaxHeaderBytes);
   const size_t data_at = (kLengthBytes + header_bytes + kPage - 1) / kPage * kPage;
   RSR_RETURN_IF_ERROR(file.skip(data_at));
   return SafetensorsWriter(std::move(file), data_at - kLengthBytes);

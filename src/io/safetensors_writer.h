@@ -28,6 +28,8 @@ class SafetensorsWriter {
   /// Creates the file, which must not be there. `header_bytes` is at least what the header needs;
   /// it is rounded up so that data begin on a page.
   static Result<SafetensorsWriter> create(const std::string& path, size_t header_bytes);
+  /// The same into an empty file that is open.
+  static Result<SafetensorsWriter> create(base::OutputFile file, size_t header_bytes);
 
   /// Begins a tensor; its bytes, as many as type and shape ask for, follow through write().
   Status begin(const std::string& name, DType dtype, const std::vector<int64_t>& shape);

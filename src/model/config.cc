@@ -9,8 +9,6 @@ namespace {
 using base::error;
 using base::Json;
 
-constexpr size_t kConfigLimit = size_t{16} << 20;
-
 // Far above every known model, and low enough that no product of sizes comes near 2^63.
 constexpr int64_t kMaxVocab = int64_t{1} << 24;
 constexpr int64_t kMaxWidth = int64_t{1} << 20;

@@ -4,6 +4,7 @@
 // data (is there a sub norm? which activation?) and never for the family's name.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -47,6 +48,9 @@ struct ModelConfig {
   int64_t q_dim() const { return num_heads * head_dim; }
   int64_t kv_dim() const { return num_kv_heads * head_dim; }
 };
+
+/// A config.json may have so many bytes.
+inline constexpr size_t kConfigLimit = size_t{16} << 20;
 
 /// Reads a parsed config.json. What is not understood is refused with its name and value.
 Result<ModelConfig> parse_config(const base::Json& json);

@@ -10,6 +10,7 @@
 
 #include "base/thread_pool.h"
 #include "io/safetensors.h"
+#include "model/checked_header.h"
 #include "rsr/status.h"
 
 namespace rsr::model {
@@ -43,6 +44,7 @@ enum class FileCheck {
 /// An opened file.
 struct PreparedFile {
   PreparedInfo info;
+  std::string header_hash;                          // which the checksums of all tensors are in
   FileCheck check = FileCheck::quick;               // that has been done
   std::shared_ptr<const base::MappedFile> mapping;  // keeps every tensor where it is
 };
@@ -52,8 +54,6 @@ bool is_prepared(const std::string& directory);
 /// Metadata of a file: what `info` says, and `checksums` by tensor; the hash still zeros.
 std::map<std::string, std::string> prepared_metadata(
     const PreparedInfo& info, const std::map<std::string, uint64_t>& checksums);
-/// The header with its hash filled in. It has the key of prepared_metadata().
-std::string with_header_hash(std::string header);
 /// The checksum that stands in the metadata for a tensor: of an image its first 128 bytes (which
 /// hold a checksum of the rest), otherwise of everything.
 uint64_t tensor_checksum(std::string_view name, std::span<const std::byte> data);

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/checksum.h"
+#include "base/file.h"
 #include "model/load_linear.h"
 
 namespace rsr::model {
@@ -189,7 +191,11 @@ Status check_no_unexpected(const ModelConfig& config, const io::TensorStore& sto
 Result<Model> load_model(Context::Impl& context, const std::string& directory, FileCheck check) {
   RSR_ASSIGN_OR_RETURN(ModelConfig config, read_config(directory));
   RSR_ASSIGN_OR_RETURN(OpenedStore opened, open_store(context, directory, check));
+  RSR_ASSIGN_OR_RETURN(const std::string text,
+                       base::read_file(directory + "/config.json", kConfigLimit));
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
   Model model{.config = std::move(config),
+              .config_hash = base::checksum({bytes, text.size()}),
               .store = std::move(opened.store),
               .prepared = std::move(opened.prepared)};
   if (Status status = load_all(context, &model); !status.ok()) {

@@ -38,6 +38,7 @@ struct Model {
   std::vector<float> final_norm = {};  // [hidden]
   std::vector<LayerWeights> layers = {};
   std::vector<double> rope_frequencies = {};  // [head_dim / 2]
+  uint64_t config_hash = 0;                   // checksum of config.json's bytes
   io::TensorStore store;
   std::optional<PreparedFile> prepared = {};  // the file, when the directory is a prepared one
   std::string notice = {};                    // what had to be repacked, for people

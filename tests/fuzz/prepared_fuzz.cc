@@ -1,11 +1,9 @@
 // A prepared file that is accepted, quickly or in full, can be loaded and multiplied without
 // reading outside, and the full check accepts nothing that the quick one refuses.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <string>
 #include <vector>
 
+#include "checked_file.h"
 #include "fuzz.h"
 #include "model/load_linear.h"
 #include "model/prepared.h"
@@ -13,21 +11,6 @@
 namespace {
 
 using rsr::model::FileCheck;
-
-/// The hash made right, so that a changed header comes further than to it. Where the header has no
-/// place for a hash the bytes stay as they are.
-std::string with_hash(std::string bytes) {
-  if (bytes.size() < 8) return bytes;
-  uint64_t size = 0;
-  for (int i = 7; i >= 0; --i) size = size << 8 | static_cast<uint8_t>(bytes[i]);
-  if (size > bytes.size() - 8) return bytes;
-  const std::string header = bytes.substr(8, size);
-  const size_t at = header.find("\"rsr.header_hash\":\"");
-  if (at == std::string::npos || header.size() < at + 19 + 17 || header[at + 19 + 16] != '"') {
-    return bytes;
-  }
-  return bytes.replace(8, size, rsr::model::with_header_hash(header));
-}
 
 void multiply(const rsr::Context& context, const rsr::Weight& weight) {
   if (weight.cols() > 1 << 14 || weight.rows() > 1 << 14) return;
@@ -55,13 +38,12 @@ void load_images(const rsr::Context& context, const rsr::io::SafetensorsFile& fi
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const int fd = ::memfd_create("prepared_fuzz", 0);
   static const rsr::Context kContext = rsr::Context::create({.threads = 1}).value();
   static rsr::base::ThreadPool pool(1);
-  const std::string bytes = with_hash(std::string(rsr::fuzz::as_text(data, size)));
-  if (fd < 0 || ::ftruncate(fd, 0) != 0) return 0;
-  if (::pwrite(fd, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return 0;
-  const auto file = rsr::io::SafetensorsFile::open("/proc/self/fd/" + std::to_string(fd));
+  const std::string bytes = rsr::fuzz::with_hash(std::string(rsr::fuzz::as_text(data, size)));
+  const std::string path = rsr::fuzz::file_of(bytes);
+  if (path.empty()) return 0;
+  const auto file = rsr::io::SafetensorsFile::open(path);
   if (!file.ok()) return 0;
   const auto quick = check_prepared(*file, FileCheck::quick, pool);
   const auto full = check_prepared(*file, FileCheck::contents, pool);

@@ -18,7 +18,7 @@ failed=0
 for name in "$@"; do
   dictionary=()
   case $name in
-    json | listing | tokenizer | config | prepared | safetensors) dictionary=("-dict=$here/json.dict") ;;
+    json | listing | tokenizer | config | prepared | prompt_cache | safetensors) dictionary=("-dict=$here/json.dict") ;;
     regex) dictionary=("-dict=$here/regex.dict") ;;
   esac
   grown=$(mktemp -d)
