@@ -166,7 +166,7 @@ def test_an_interrupted_prompt_keeps_what_was_read(rsr, run_rsr, long_model, tmp
     process.communicate(timeout=60)
     assert process.returncode == 130, "it was faster than this test"
     goes_on = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    assert goes_on["cached_tokens"] >= 512 and goes_on["cached_tokens"] % 512 == 0
+    assert goes_on["cached_tokens"] >= 256 and goes_on["cached_tokens"] % 256 == 0
     again = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     assert again["prompt_tokens"] == 1
     plain = run_rsr(*command[1:-2])

@@ -150,13 +150,13 @@ TEST_F(PromptCache, ACancelledPromptKeepsWhatWasRead) {
   Session plain = engine.session();
   ask(plain, long_text(600), &wanted);
   Session other = engine.session();
-  EXPECT_EQ(other.load_prompt_cache(path_).value(), 512);
+  EXPECT_EQ(other.load_prompt_cache(path_).value(), model::kTile);
   for (Session* goes_on : {&session, &other}) {
     std::string said;
     const GenerateStats rest = ask(*goes_on, long_text(600), &said);
     EXPECT_EQ(said, wanted);
-    EXPECT_EQ(rest.cached_tokens, 512);
-    EXPECT_EQ(rest.prompt_tokens, 601 - 512);
+    EXPECT_EQ(rest.cached_tokens, model::kTile);
+    EXPECT_EQ(rest.prompt_tokens, 601 - model::kTile);
   }
 }
 

@@ -238,9 +238,10 @@ TEST(Forward, TilesDoNotChangeBits) {
   Sequence whole = loaded.sequence();
   const auto expected = loaded.run(whole, all, LogitsOf::all);
   Sequence parts = loaded.sequence();
-  EXPECT_TRUE(loaded.run(parts, all.first(700), LogitsOf::none).empty());
-  const auto rest = loaded.run(parts, all.subspan(700), LogitsOf::all);
-  EXPECT_TRUE(std::equal(rest.begin(), rest.end(), expected.begin() + ptrdiff_t{700} * 48));
+  constexpr size_t kFirst = kTile + 100;
+  EXPECT_TRUE(loaded.run(parts, all.first(kFirst), LogitsOf::none).empty());
+  const auto rest = loaded.run(parts, all.subspan(kFirst), LogitsOf::all);
+  EXPECT_TRUE(std::equal(rest.begin(), rest.end(), expected.begin() + ptrdiff_t{kFirst} * 48));
   Sequence last = loaded.sequence();
   const auto logits = loaded.run(last, all);
   EXPECT_TRUE(std::equal(logits.begin(), logits.end(), expected.end() - 48));
