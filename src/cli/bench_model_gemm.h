@@ -11,7 +11,7 @@
 namespace rsr::cli {
 
 /// Times the matrices of one layer one by one, each warm and on inputs that are quantised already,
-/// so that nothing but the product is in the figure; a tile of tokens at a time, as the model does.
+/// so that nothing but the product is in the figure: what `rsr bench matvec --batch N` times.
 class GemmTime {
  public:
   GemmTime(Context::Impl& context, const model::Model& model, int64_t tokens);
