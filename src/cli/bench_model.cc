@@ -93,14 +93,13 @@ class ModelBench {
   ModelBenchRecord describe(int64_t length) const {
     const model::Linear& linear = model_.layers.front().at(model::Projection::up);
     const std::string kernel = linear.explain_kernel(context_);
-    constexpr std::array kKvNames = {"f32", "f16", "i8"};
     ModelBenchRecord r;
     r.synthetic = !options_.shape.empty();
     r.shape = r.synthetic ? options_.shape : options_.model;
     r.threads = subject_.context.threads();
     r.context = length;
     r.load_seconds = subject_.load_seconds;
-    r.kv = kKvNames[static_cast<size_t>(options_.engine.kv_cache)];
+    r.kv = model::kv_type_name(kv_type(options_));
     r.format = kernel.substr(0, kernel.find(':'));
     r.isa = subject_.context.isa();
     r.cpu = base::cpu_name();

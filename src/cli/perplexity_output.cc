@@ -5,21 +5,15 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "model/kv_cache.h"
+
 namespace rsr::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
 const char* kv_name(KvCacheType type) {
-  switch (type) {
-    case KvCacheType::f32:
-      return "f32";
-    case KvCacheType::f16:
-      return "f16";
-    case KvCacheType::i8:
-      return "i8";
-  }
-  return "";
+  return model::kv_type_name(static_cast<model::KvType>(type));
 }
 
 Json text_json(const std::string& file, const Perplexity& result) {

@@ -51,7 +51,8 @@ constexpr Read* kWays[] = {read_streams<4, true>, read_streams<4, false>, read_s
 uint64_t touch_pages(const char* data, int64_t bytes) {
   constexpr int64_t kPage = 4096;
   uint64_t sum = 0;
-  for (int64_t at = 0; at < bytes; at += kPage) sum += *reinterpret_cast<const uint64_t*>(data + at);
+  for (int64_t at = 0; at < bytes; at += kPage)
+    sum += *reinterpret_cast<const uint64_t*>(data + at);
   return sum;
 }
 

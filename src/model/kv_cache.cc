@@ -24,6 +24,11 @@ int64_t round_up(int64_t n, int64_t to) {
 
 }  // namespace
 
+const char* kv_type_name(KvType type) {
+  constexpr const char* kNames[] = {"f32", "f16", "i8"};
+  return kNames[static_cast<int>(type)];
+}
+
 Result<KvCache> KvCache::create(const ModelConfig& config, int64_t positions, KvType type) {
   RSR_CHECK_OP(positions, >=, 1);
   RSR_CHECK_OP(config.head_dim, <=, kernels::kMostHeadDim);

@@ -12,6 +12,9 @@ namespace rsr::model {
 
 using kernels::KvType;
 
+/// "f32", "f16" or "i8".
+const char* kv_type_name(KvType type);
+
 /// For each layer and each of its key heads, in the layout of kernels/attention/attention.h: keys,
 /// values and, for i8, their scales. The memory is reserved at once but costs nothing until a
 /// position is written, so a session may be given its whole context.

@@ -14,11 +14,6 @@ KvOwner kv_owner(const ModelConfig& config, KvType type) {
           .vocab = config.vocab_size};
 }
 
-const char* kv_type_name(KvType type) {
-  constexpr const char* kNames[] = {"f32", "f16", "i8"};
-  return kNames[static_cast<int>(type)];
-}
-
 std::byte* KvPart::place(const kernels::KvAppend& head) const {
   void* const places[] = {head.keys, head.values, head.key_scales, head.value_scales};
   return static_cast<std::byte*>(places[kind]);

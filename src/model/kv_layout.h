@@ -26,9 +26,6 @@ struct KvOwner {
 /// An owner without its two texts.
 KvOwner kv_owner(const ModelConfig& config, KvType type);
 
-/// "f32", "f16" or "i8".
-const char* kv_type_name(KvType type);
-
 /// A tensor of each layer. Positions come in units (16 of keys are interleaved), those of a head
 /// one after the other, the same in a file and in a cache; in a file, heads have no gap.
 struct KvPart {
