@@ -44,7 +44,7 @@ void add_tables(const auto& list, int64_t columns, int64_t floats,
 
 /// What quantising three tokens gives.
 struct Quantised {
-  std::vector<int8_t> q = std::vector<int8_t>(3 * 384, 77);
+  std::vector<int8_t> q = std::vector<int8_t>(size_t{3} * 384, 77);
   std::vector<int32_t> sums = std::vector<int32_t>(3);
   std::vector<float> scales = std::vector<float>(3);
 

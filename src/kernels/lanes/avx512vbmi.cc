@@ -25,7 +25,7 @@ inline Window window_of(const LanesI8& p, int64_t tile) {
   const int64_t bytes = width < kLanesWindow ? width : kLanesWindow;
   Window window;
   for (int q = 0; q < 4; ++q) {
-    const int64_t n = bytes - 64 * q;
+    const int64_t n = bytes - int64_t{64} * q;
     window.mask[q] = n >= 64 ? ~__mmask64{0} : n <= 0 ? 0 : (__mmask64{1} << n) - 1;
   }
   return window;
@@ -59,7 +59,7 @@ inline RSR_INLINE void add_round(const int8_t* tile_x, const Window& window, Str
     v = _mm512_mask2_permutex2var_epi8(t2, v, high, t3);
     acc[i] = _mm512_dpbusd_epi32(acc[i], ones, v);
   });
-  stream.line += lines * kLanesLineBytes;
+  stream.line += int64_t{lines} * kLanesLineBytes;
 }
 
 /// The sums of `streams` blocks that are `stride` blocks apart, their rounds in turn.

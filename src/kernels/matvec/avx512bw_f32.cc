@@ -66,7 +66,7 @@ struct B1 {
     repeat<streams>([&](auto s) RSR_INLINE { prefetch(step.at(s), ahead); });
     __m512 sums[streams];
     line_sums<streams, true>(step, step.x, sums);
-    const __m512 table = _mm512_load_ps(step.x + 12 * 32);
+    const __m512 table = _mm512_load_ps(step.x + int64_t{12} * 32);
     if (step.lines < 2) {
       repeat<streams>([&](auto s) RSR_INLINE {
         const __m512i bits = _mm512_srli_epi32(_mm512_load_si512(step.at(s)), 30);
@@ -79,7 +79,7 @@ struct B1 {
     next.line += kMatvecLineBytes;
     repeat<streams>([&](auto s) RSR_INLINE { prefetch(next.at(s), ahead); });
     __m512 second[streams];
-    line_sums<streams, true>(next, step.x + 6 * 32, second);
+    line_sums<streams, true>(next, step.x + int64_t{6} * 32, second);
     repeat<streams>([&](auto s) RSR_INLINE {
       const __m512i low = _mm512_srli_epi32(_mm512_load_si512(step.at(s)), 30);
       const __m512i high = _mm512_srli_epi32(_mm512_load_si512(next.at(s)), 28);

@@ -15,7 +15,7 @@ constexpr Signs make_signs() {
   for (int code = 0; code < 27; ++code) {
     signs.of[0][code] = static_cast<float>(code % 3 - 1);
     signs.of[1][code] = static_cast<float>(code / 3 % 3 - 1);
-    signs.of[2][code] = static_cast<float>(code / 9 - 1);
+    signs.of[2][code] = static_cast<float>(code / 9 % 3 - 1);
   }
   return signs;
 }
@@ -45,7 +45,7 @@ void tables_t3_f32_avx512bw(const TablesF32& p, int64_t begin, int64_t end) noex
   for (int64_t line = begin; line < end; ++line) {
     load_columns(p, line * 18, 18, x);
     float* entry = p.tables + line * 6 * kTableFloats;
-    for (int group = 0; group < 6; ++group) {
+    for (int64_t group = 0; group < 6; ++group) {
       const __m512 x0 = _mm512_set1_ps(x[3 * group]);
       const __m512 x1 = _mm512_set1_ps(x[3 * group + 1]);
       const __m512 x2 = _mm512_set1_ps(x[3 * group + 2]);
