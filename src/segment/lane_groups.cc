@@ -79,6 +79,7 @@ int lane_lines(Alphabet alphabet, int k) {
 
 int lane_code(Alphabet alphabet, int k, int lane) {
   const int patterns = static_cast<int>(pattern_count(alphabet, k));
+  RSR_CHECK_OP(patterns, >, 1);
   const int zero = alphabet == Alphabet::binary ? 0 : (patterns - 1) / 2;
   const int place = lane % (patterns - 1);
   return place < zero ? place : place + 1;
