@@ -55,7 +55,7 @@ inline void finish_group(const MatvecI8& p, int64_t tile, int64_t group, int64_t
   for (int r = 0; r < kMatvecTileRows; ++r) {
     sums.total[r] =
         static_cast<int32_t>((static_cast<uint32_t>(sums.total[r]) << p.shift) - correction);
-    if (p.w.group_lines == 0) continue;
+    if (scales == nullptr) continue;
     sums.scaled[r] += static_cast<float>(sums.total[r]) * scales[r];
     sums.total[r] = 0;
   }
