@@ -5,8 +5,6 @@
 #include <bit>
 #include <cstring>
 
-#include "base/check.h"
-
 namespace rsr::base {
 namespace {
 
@@ -34,38 +32,34 @@ uint64_t finished(uint64_t size, const std::array<uint64_t, kLanes>& lanes) {
 
 }  // namespace
 
-uint64_t checksum(std::span<const uint8_t> bytes, size_t hole) {
-  RSR_CHECK(hole == kNoHole || hole % kWord == 0);
-  std::array<uint64_t, kLanes> lanes = {1, 2, 3, 4};
-  constexpr size_t kBlock = kLanes * kWord;
-  for (size_t at = 0; at < bytes.size(); at += kBlock) {
-    std::array<uint64_t, kLanes> words = {};
-    const size_t size = std::min(kBlock, bytes.size() - at);
-    if (size == kBlock) {  // a constant size, which needs no call
-      std::memcpy(words.data(), bytes.data() + at, kBlock);
-    } else {
-      std::memcpy(words.data(), bytes.data() + at, size);
-    }
-    if (hole - at < kBlock) words[(hole - at) / kWord] = 0;  // unsigned: false before the hole too
-    const size_t count = (size + kWord - 1) / kWord;
-    for (size_t i = 0; i < count; ++i) lanes[i] = step(lanes[i], words[i]);
+uint64_t checksum(std::span<const std::byte> bytes, size_t hole) {
+  PiecewiseChecksum sum;
+  if (hole < bytes.size()) {
+    constexpr std::array<std::byte, kWord> kZeros = {};
+    const size_t size = std::min(kWord, bytes.size() - hole);
+    sum.add(bytes.first(hole));
+    sum.add(std::span(kZeros).first(size));
+    bytes = bytes.subspan(hole + size);
   }
-  return finished(bytes.size(), lanes);
+  sum.add(bytes);
+  return sum.value();
 }
 
 void PiecewiseChecksum::add(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const size_t waiting = size_ % kBlock;
+  const size_t waiting = size_ % kBlock;
+  size_ += bytes.size();
+  if (waiting > 0) {
     const size_t size = std::min(kBlock - waiting, bytes.size());
-    std::memcpy(rest_.data() + waiting, bytes.data(), size);
-    size_ += size;
+    std::copy_n(bytes.begin(), size, rest_.begin() + static_cast<ptrdiff_t>(waiting));
+    if (waiting + size < kBlock) return;
     bytes = bytes.subspan(size);
-    if (size_ % kBlock == 0) add_block(rest_.data(), &lanes_);
-    for (; size_ % kBlock == 0 && bytes.size() >= kBlock; bytes = bytes.subspan(kBlock)) {
-      add_block(bytes.data(), &lanes_);
-      size_ += kBlock;
-    }
+    add_block(rest_.data(), &lanes_);
   }
+  // A copy, which the bytes cannot be: lanes stay in registers.
+  std::array<uint64_t, kLanes> lanes = lanes_;
+  for (; bytes.size() >= kBlock; bytes = bytes.subspan(kBlock)) add_block(bytes.data(), &lanes);
+  lanes_ = lanes;
+  std::copy(bytes.begin(), bytes.end(), rest_.begin());
 }
 
 uint64_t PiecewiseChecksum::value() const {

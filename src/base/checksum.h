@@ -17,7 +17,7 @@ inline constexpr size_t kNoHole = SIZE_MAX;
 
 /// The checksum; about as fast as memory is read. `hole`, a multiple of 8, is the place of 8 bytes
 /// that are taken as zeros: where the checksum itself is kept.
-uint64_t checksum(std::span<const uint8_t> bytes, size_t hole = kNoHole);
+uint64_t checksum(std::span<const std::byte> bytes, size_t hole = kNoHole);
 
 /// The same checksum of bytes that come in pieces.
 class PiecewiseChecksum {

@@ -44,13 +44,8 @@ class ModelBench {
     record.repeats = options_.prompt_repeats;
     GemmTime gemm(context_, model_, tokens);
     other_bytes_ = read_.nbytes() + gemm.nbytes();
-    constexpr int kSamples = 3;
     RSR_RETURN_IF_ERROR(time(
-        0, {tokens, 1},
-        [&] {
-          for (int i = 0; i < kSamples; ++i) gemm.sample();
-        },
-        &record));
+        0, {tokens, 1, 1}, [&] { gemm.sample(); }, &record));
     record.gemm_seconds = gemm.seconds();
     other_bytes_ = read_.nbytes();
     return record;
@@ -108,7 +103,8 @@ class ModelBench {
 
   struct Pass {
     int64_t tokens;
-    int64_t choices;  // of next tokens, behind the last of them
+    int64_t choices;           // of next tokens, behind the last of them
+    int together = kTogether;  // passes between measurements of what they are compared with
   };
 
   /// Times a pass after the first `start` tokens, again and again; now and then the bandwidth and
@@ -133,7 +129,8 @@ class ModelBench {
           for (size_t stage = 0; i > 0 && stage < stages.size(); ++stage) {
             stages[stage].push_back(timer_.seconds()[stage]);
           }
-        });
+        },
+        pass.together);
     RSR_RETURN_IF_ERROR(status);
     for (size_t stage = 0; stage < stages.size(); ++stage) {
       record->stage_seconds[stage] = median_of(std::move(stages[stage]));

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <sstream>
 
+#include "cli/print.h"
+
 namespace rsr::cli {
 namespace {
 
@@ -16,13 +18,6 @@ ordered_json measured(double value) {
 
 double seconds_of(const ModelBenchRecord& r, Stage stage) {
   return r.stage_seconds[static_cast<size_t>(stage)];
-}
-
-template <class... Args>
-std::string print(const char* format, const Args&... args) {
-  char line[256];
-  std::snprintf(line, sizeof line, format, args...);
-  return line;
 }
 
 std::string stages_text(const ModelBenchRecord& r) {

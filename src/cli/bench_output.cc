@@ -5,15 +5,10 @@
 #include <cstdio>
 #include <sstream>
 
+#include "cli/print.h"
+
 namespace rsr::cli {
 namespace {
-
-template <class... Args>
-std::string print(const char* format, const Args&... args) {
-  char line[256];
-  std::snprintf(line, sizeof line, format, args...);
-  return line;
-}
 
 /// One product at length.
 std::string page(const std::vector<BenchRecord>& records) {

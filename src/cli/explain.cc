@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/print.h"
 #include "linear/candidates.h"
 #include "linear/context.h"
 #include "linear/tune_cache.h"
@@ -110,13 +111,6 @@ Json to_json(const Explanation& e) {
           {"tuning", e.origin == "defaults" ? "defaults" : "tune cache"},
           {"tune_cache", e.origin == "defaults" ? Json() : Json(e.origin)},
           {"candidates", std::move(all)}};
-}
-
-template <class... Args>
-std::string print(const char* format, const Args&... args) {
-  char line[256];
-  std::snprintf(line, sizeof line, format, args...);
-  return line;
 }
 
 std::string head_text(const Explanation& e) {

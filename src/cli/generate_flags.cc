@@ -154,18 +154,25 @@ void add_head(CLI::App& command, HeadMethod* method) {
       ->type_name("HOW");
 }
 
-void add_kv(CLI::App& command, KvCacheType* type) {
+void add_kv(CLI::App& command, const char* flag, const char* help,
+            const std::function<void(KvCacheType)>& take) {
   command
       .add_option_function<std::string>(
-          "--kv",
-          [type](const std::string& name) {
-            *type = name == "f32"  ? KvCacheType::f32
-                    : name == "i8" ? KvCacheType::i8
-                                   : KvCacheType::f16;
+          flag,
+          [take](const std::string& name) {
+            take(name == "f32"  ? KvCacheType::f32
+                 : name == "i8" ? KvCacheType::i8
+                                : KvCacheType::f16);
           },
-          "How keys and values of past tokens are kept: f32, f16 (the default) or i8")
+          help)
       ->check(CLI::IsMember({"f32", "f16", "i8"}))
       ->type_name("TYPE");
+}
+
+void add_kv(CLI::App& command, KvCacheType* type) {
+  add_kv(command, "--kv",
+         "How keys and values of past tokens are kept: f32, f16 (the default) or i8",
+         [type](KvCacheType taken) { *type = taken; });
 }
 
 ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <string>
 
 #include "cli/prompt_cache.h"
@@ -34,8 +35,11 @@ Result<Engine> open_engine(const GenerateFlags& flags);
 /// The error with the flag that helps, where one does.
 Status with_advice(const Status& status);
 
-/// The options --kv and --head, which other commands that run models have too.
+/// The options --kv and --head, which other commands that run models have too; and an option of
+/// another name that takes what --kv does.
 void add_kv(CLI::App& command, KvCacheType* type);
+void add_kv(CLI::App& command, const char* flag, const char* help,
+            const std::function<void(KvCacheType)>& take);
 void add_head(CLI::App& command, HeadMethod* method);
 
 }  // namespace rsr::cli

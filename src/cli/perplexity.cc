@@ -35,17 +35,8 @@ std::string check_isa(const std::string& name) {
 void add_against(CLI::App& command, PerplexityFlags* flags) {
   command.add_option("--against", flags->against, "Compare with this model, a directory or an id")
       ->type_name("MODEL");
-  command
-      .add_option_function<std::string>(
-          "--against-kv",
-          [flags](const std::string& name) {
-            flags->against_kv = name == "f32"  ? KvCacheType::f32
-                                : name == "i8" ? KvCacheType::i8
-                                               : KvCacheType::f16;
-          },
-          "Compare with this kind of cache: f32, f16 or i8")
-      ->check(CLI::IsMember({"f32", "f16", "i8"}))
-      ->type_name("TYPE");
+  add_kv(command, "--against-kv", "Compare with this kind of cache: f32, f16 or i8",
+         [flags](KvCacheType taken) { flags->against_kv = taken; });
   command
       .add_option("--against-isa", flags->against_isa,
                   "Compare with this instruction set: reference, avx2, ...")

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "cli/print.h"
 #include "model/kv_cache.h"
 
 namespace rsr::cli {
@@ -56,13 +57,6 @@ Json comparison_members(const Comparison& result) {
           {"top1_agreement", result.top1_agreement},
           {"top1_agreement_error", result.top1_agreement_error},
           {"max_logit_difference", result.max_logit_difference}};
-}
-
-template <class... Args>
-std::string print(const char* format, const Args&... args) {
-  char line[256];
-  std::snprintf(line, sizeof line, format, args...);
-  return line;
 }
 
 /// "7.1234 +/- 0.0456"; of large numbers the leading digits.

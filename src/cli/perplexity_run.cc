@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <iostream>
 
 #include "base/check.h"
-#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/generate_flags.h"
 #include "cli/interrupt.h"
@@ -14,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/perplexity_output.h"
 #include "cli/progress_bar.h"
+#include "cli/text_input.h"
 #include "cli/timing.h"
 #include "engine/engine_impl.h"
 #include "engine/measured_text.h"
@@ -24,26 +23,9 @@
 namespace rsr::cli {
 namespace {
 
-constexpr size_t kMostBytes = text::Tokenizer::kMaxTextBytes;
-
-Result<std::string> read_stdin() {
-  std::string text;
-  std::string piece(size_t{1} << 16, '\0');
-  while (std::cin) {
-    std::cin.read(piece.data(), static_cast<std::streamsize>(piece.size()));
-    text.append(piece, 0, static_cast<size_t>(std::cin.gcount()));
-    if (text.size() <= kMostBytes) continue;
-    return base::error(ErrorCode::limit_exceeded, "standard input: more than the ", kMostBytes,
-                       " bytes that are accepted");
-  }
-  return text;
-}
-
-Result<std::string> read_text(const std::string& file) {
-  const bool is_stdin = file == "-";
-  RSR_ASSIGN_OR_RETURN(std::string text,
-                       is_stdin ? read_stdin() : base::read_file(file, kMostBytes));
-  const std::string name = is_stdin ? "standard input" : file;
+Result<std::string> read_measured(const std::string& file) {
+  RSR_ASSIGN_OR_RETURN(std::string text, read_text(file, text::Tokenizer::kMaxTextBytes));
+  const std::string name = file == "-" ? "standard input" : file;
   if (text.empty()) return base::error(ErrorCode::invalid_argument, name, ": is empty");
   if (const auto invalid = text::find_invalid_utf8(text)) {
     return base::error(ErrorCode::invalid_argument, name, ": is not UTF-8 at byte ", *invalid);
@@ -151,7 +133,7 @@ int measure_two(PerplexityFlags flags, const Engine& engine, const Engine& other
 }  // namespace
 
 int run_perplexity(PerplexityFlags flags) {
-  const Result<std::string> text = read_text(flags.file);
+  const Result<std::string> text = read_measured(flags.file);
   if (!text.ok()) return fail(text.status());
   const Result<Engine> engine = open(flags, flags.first);
   if (!engine.ok()) return fail_unless_interrupted(engine.status());

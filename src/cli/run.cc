@@ -1,7 +1,5 @@
 // rsr run: one prompt, one answer.
 #include <cstdio>
-#include <iostream>
-#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -12,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/model_dir.h"
 #include "cli/output.h"
+#include "cli/text_input.h"
 #include "rsr/engine.h"
 
 namespace rsr::cli {
@@ -114,8 +113,7 @@ constexpr size_t kPromptLimit = size_t{64} << 20;
 
 Result<std::string> read_prompt(const RunOptions& options) {
   if (!options.prompt_file.empty()) return base::read_file(options.prompt_file, kPromptLimit);
-  if (options.prompt != "-") return options.prompt;
-  return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  return options.prompt == "-" ? read_text("-", kPromptLimit) : options.prompt;
 }
 
 /// `stats` is empty where the answer ended in an error, already reported.

@@ -28,15 +28,18 @@ struct Timings {
   double most() const { return seconds.back(); }
 };
 
-/// Times call(i) for consecutive i, `repeats` times. Before each few of them it measures something
-/// else, with between(), which leaves its own traces in the caches and on the clock; so a call that
-/// is not counted follows.
+// Short calls that follow one measurement of something else.
+inline constexpr int kTogether = 4;
+
+/// Times call(i) for consecutive i, `repeats` times. Before each `together` of them it measures
+/// something else, with between(), which leaves its own traces in the caches and on the clock; so a
+/// call that is not counted follows.
 template <class Between, class Call>
-Timings time_calls(int repeats, const Between& between, const Call& call) {
-  constexpr int kTogether = 4;
+Timings time_calls(int repeats, const Between& between, const Call& call,
+                   int together = kTogether) {
   Timings timings;
   for (int i = 0, at = 0; i < repeats; ++i) {
-    if (i % kTogether == 0) {
+    if (i % together == 0) {
       between();
       call(at++);
     }

@@ -48,7 +48,7 @@ void run_lanes(
   p.tile_begin = weight.index_tiles(task.segment).begin;
   p.tile_end = weight.index_tiles(task.segment).end;
   p.sums = sums;
-  const int64_t lanes = groups.lines() * segment::kLanesOfLine;
+  const int64_t lanes = int64_t{groups.lines()} * segment::kLanesOfLine;
   for (int64_t first = task.blocks.begin; first < task.blocks.end; first += kBlocksAtOnce) {
     const int64_t end = std::min(task.blocks.end, first + kBlocksAtOnce);
     for (int64_t t = 0; t < task.tokens; ++t) {
@@ -74,21 +74,27 @@ void widen_tiles(const segment::GroupSlices& g, const X* x, Wide* out) {
   }
 }
 
+struct Place {
+  int64_t block;
+  int64_t segment;
+};
+
 /// The rows of one block and token: slices of each tile, then the form.
 template <class Kernel, class Wide, class Sum>
-void slice_rows(const Kernel& kernel, const RsrWeight& weight, int64_t block, int64_t segment,
-                const Wide* x, Sum* scratch, Sum* rows) {
+void slice_rows(const Kernel& kernel, const RsrWeight& weight, const Place& place, const Wide* x,
+                Sum* scratch, Sum* rows) {
   const segment::GroupSlices& g = *weight.slices();
   Sum* sums = scratch + (segment::pattern_count(g.alphabet, g.k) + 15) / 16 * 16;
-  for (int64_t tile = weight.index_tiles(segment).begin; tile < weight.index_tiles(segment).end;
-       ++tile) {
-    const int64_t cell = block * g.tile_count() + tile;
+  const base::Range tiles = weight.index_tiles(place.segment);
+  for (int64_t tile = tiles.begin; tile < tiles.end; ++tile) {
+    const int64_t cell = place.block * g.tile_count() + tile;
     const int64_t begin = g.cell_slices[cell];
     const int64_t end = g.cell_slices[cell + 1];
     kernel.function({g.columns.data(), g.slice_steps.data(), x + tile * (g.tile_cols + 1), sums},
                     begin, end);
-    segment::add_slices(weight.form(), g, g.patterns.data() + begin * segment::kSliceGroups, sums,
-                        (end - begin) * segment::kSliceGroups, scratch, rows);
+    const std::span patterns(g.patterns.data() + begin * segment::kSliceGroups,
+                             static_cast<size_t>((end - begin) * segment::kSliceGroups));
+    segment::add_slices(weight.form(), g, patterns, sums, scratch, rows);
   }
 }
 
@@ -105,7 +111,7 @@ void run_slices(const kernels::Kernel<void(const kernels::Slices<Wide, Sum>&, in
     widen_tiles(g, x.x + (task.token + t) * x.stride, inputs.data());
     for (int64_t block = task.blocks.begin; block < task.blocks.end; ++block) {
       Sum rows[segment::kMaxBlockRows] = {};
-      slice_rows(kernel, weight, block, task.segment, inputs.data(), scratch.data(), rows);
+      slice_rows(kernel, weight, {block, task.segment}, inputs.data(), scratch.data(), rows);
       Y* out = y + t * g.rows + block * g.k;
       for (int r = 0; r < g.block_rows(block); ++r) out[r] = static_cast<Y>(rows[r]);
     }

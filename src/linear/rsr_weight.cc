@@ -53,7 +53,7 @@ RsrWeight::RsrWeight(Index index, RsrForm form, bool signs, matrix::ColumnLayout
     : index_(std::move(index)),
       form_(form),
       signs_(signs),
-      layout_(std::move(layout)),
+      layout_(layout),
       lane_form_(form, alphabet(), std::min(k(), segment::max_lane_k(alphabet()))) {}
 
 Result<RsrWeight> RsrWeight::build(const MatrixView& matrix, const matrix::RowReader& values,
@@ -91,7 +91,7 @@ Result<RsrWeight> RsrWeight::restored(Index index, RsrForm form, bool signs, int
   const bool lanes = std::holds_alternative<segment::LaneGroups>(index);
   matrix::ColumnLayout layout(std::visit([](const auto& i) { return i.cols; }, index), group_size,
                               1);
-  RsrWeight weight(std::move(index), form, signs, std::move(layout));
+  RsrWeight weight(std::move(index), form, signs, layout);
   if (signs && weight.alphabet() != segment::Alphabet::binary) {
     return error(ErrorCode::corrupt_data, "a matrix of signs is stored as a binary one");
   }

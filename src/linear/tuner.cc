@@ -33,7 +33,7 @@ bool runs_matvec(const KernelSet& kernels, const TuneShape& s) {
 int64_t stream_bytes(const TuneShape& s) {
   const int64_t columns = matrix::line_cols(s.format);
   const int64_t tiles = (s.rows + matrix::kTileRows - 1) / matrix::kTileRows;
-  return tiles * ((s.cols + columns - 1) / columns) * matrix::kLineBytes / (4 * s.threads);
+  return tiles * ((s.cols + columns - 1) / columns) * matrix::kLineBytes / (int64_t{4} * s.threads);
 }
 
 std::vector<Tuning> prefetch_trials(const KernelSet& kernels, const TuneShape& shape) {

@@ -143,7 +143,7 @@ void write_header(const WeightHeader& h, std::span<uint8_t> image) {
 }
 
 void write_checksum(std::span<uint8_t> image) {
-  put(image, kChecksumAt, base::checksum(image, kChecksumAt));
+  put(image, kChecksumAt, base::checksum(std::as_bytes(image), kChecksumAt));
 }
 
 Result<WeightHeader> read_header(std::span<const uint8_t> image, Check check) {
@@ -178,7 +178,7 @@ Result<WeightHeader> read_header(std::span<const uint8_t> image, Check check) {
   RSR_RETURN_IF_ERROR(check_shape(h));
   RSR_RETURN_IF_ERROR(check_sizes(h, image.size()));
   if (check == Check::header) return h;
-  if (get<uint64_t>(image, kChecksumAt) != base::checksum(image, kChecksumAt)) {
+  if (get<uint64_t>(image, kChecksumAt) != base::checksum(std::as_bytes(image), kChecksumAt)) {
     return corrupt("wrong checksum");
   }
   return h;

@@ -36,9 +36,9 @@ Status check_codes(const Packed& packed) {
   };
   for (int64_t at = 0; at < packed.nbytes(); at += kLineBytes) {
     uint32_t bad = 0;
-    for (int r = 0; r < kTileRows; ++r) bad |= bad_bits<format>(dword(lines + at + 4 * r));
+    for (int64_t r = 0; r < kTileRows; ++r) bad |= bad_bits<format>(dword(lines + at + 4 * r));
     if (bad == 0) continue;
-    int row = 0;
+    int64_t row = 0;
     while (bad_bits<format>(dword(lines + at + 4 * row)) == 0) ++row;
     return base::error(ErrorCode::corrupt_data, "row ", at / packed.tile_stride() * kTileRows + row,
                        ", line ", at % packed.tile_stride() / kLineBytes,

@@ -87,7 +87,7 @@ void t3_to_t2(const uint8_t* t3, int64_t lines, uint8_t* t2, int64_t t2_lines) {
         uint32_t v = 0;
         uint64_t fields = kPadding;
         if (in < lines) {
-          std::memcpy(&v, t3 + in * kLineBytes + 4 * row, sizeof(v));
+          std::memcpy(&v, t3 + in * kLineBytes + int64_t{4} * row, sizeof(v));
           fields = static_cast<uint64_t>(kT3Fields.of_two[v & 1023]) |
                    static_cast<uint64_t>(kT3Fields.of_two[v >> 10 & 1023]) << 12 |
                    static_cast<uint64_t>(kT3Fields.of_two[v >> 20 & 1023]) << 24;
@@ -98,7 +98,7 @@ void t3_to_t2(const uint8_t* t3, int64_t lines, uint8_t* t2, int64_t t2_lines) {
         bits += 36;
       }
       const uint32_t dword = t2_dword(static_cast<uint32_t>(stream));
-      std::memcpy(t2 + out * kLineBytes + 4 * row, &dword, sizeof(dword));
+      std::memcpy(t2 + out * kLineBytes + int64_t{4} * row, &dword, sizeof(dword));
       stream >>= 32;
       bits -= 32;
     }

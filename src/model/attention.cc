@@ -35,7 +35,7 @@ class Attention {
         blocks_((tile.batch + kTokenBlock - 1) / kTokenBlock),
         items_(config.num_kv_heads * blocks_),
         chunks_((tile.start + tile.batch + kChunk - 1) / kChunk),
-        parts_(items_ >= 4 * context.pool.threads() ? 1 : chunks_),
+        parts_(items_ >= int64_t{4} * context.pool.threads() ? 1 : chunks_),
         block_queries_(std::min(kTokenBlock, tile.batch) * group_),
         state_stride_(kStateHead + cache.value_stride()) {
     const int64_t threads = context.pool.threads();
@@ -185,9 +185,8 @@ void append(Context::Impl& context, const ModelConfig& config, const KvCache& ca
 }
 
 void attend(Context::Impl& context, const ModelConfig& config, const KvCache& cache,
-            const AttentionTile& tile, const float* queries, AttentionScratch& scratch,
-            float* out) {
-  Attention(context, config, cache, tile, scratch).run(queries, out);
+            const AttentionTile& tile, const AttentionRows& rows, AttentionScratch& scratch) {
+  Attention(context, config, cache, tile, scratch).run(rows.queries, rows.out);
 }
 
 }  // namespace rsr::model

@@ -27,9 +27,15 @@ struct AttentionTile {
 void append(Context::Impl& context, const ModelConfig& config, const KvCache& cache,
             const AttentionTile& tile, const float* keys, const float* values);
 
-/// out[batch, q_dim] = softmax(q k / sqrt(head_dim)) v of each head, each token over the positions
-/// up to its own. The bits of a token do not depend on the batch, nor on threads.
+/// What goes in and comes out, [batch, q_dim] each.
+struct AttentionRows {
+  const float* queries = nullptr;
+  float* out = nullptr;
+};
+
+/// out = softmax(q k / sqrt(head_dim)) v of each head, each token over the positions up to its own.
+/// The bits of a token do not depend on the batch, nor on threads.
 void attend(Context::Impl& context, const ModelConfig& config, const KvCache& cache,
-            const AttentionTile& tile, const float* queries, AttentionScratch& scratch, float* out);
+            const AttentionTile& tile, const AttentionRows& rows, AttentionScratch& scratch);
 
 }  // namespace rsr::model

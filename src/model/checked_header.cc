@@ -29,7 +29,7 @@ std::optional<size_t> hash_place(std::string_view header) {
 /// The hash of a header, its own digits taken as zeros.
 std::string hash_of(std::string header, size_t digits) {
   header.replace(digits, kHashDigits, kHashDigits, '0');
-  return hex(base::checksum({reinterpret_cast<const uint8_t*>(header.data()), header.size()}));
+  return hex(base::checksum(std::as_bytes(std::span(header))));
 }
 
 }  // namespace

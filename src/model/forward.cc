@@ -63,8 +63,8 @@ class Tile {
     });
     s_.lap(Stage::rest);
     append(context_, config_, sequence_.cache, tile, s_.keys.data(), s_.values.data());
-    attend(context_, config_, sequence_.cache, tile, s_.queries.data(), s_.attention,
-           s_.mixed.data());
+    attend(context_, config_, sequence_.cache, tile, {s_.queries.data(), s_.mixed.data()},
+           s_.attention);
     s_.lap(Stage::attention);
     normalise(w.attn_sub_norm, s_.mixed.data(), s_.mixed.data());
     s_.input.set(s_.mixed.data(), batch_, config_.q_dim());

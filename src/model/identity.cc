@@ -23,10 +23,6 @@ namespace {
 /// Small enough for all threads to have work, large enough to be read in one go.
 constexpr size_t kPiece = size_t{4} << 20;
 
-std::span<const uint8_t> as_uint8(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
-}
-
 /// Names, types, shapes and bytes of all tensors; shards make no difference.
 uint64_t tensors_hash(base::ThreadPool& pool, const io::TensorStore& store) {
   std::string text;
@@ -40,11 +36,11 @@ uint64_t tensors_hash(base::ThreadPool& pool, const io::TensorStore& store) {
   std::vector<uint64_t> hashes(pieces.size());
   pool.parallel_for(static_cast<int64_t>(pieces.size()), [&](base::Range range) {
     for (auto i = static_cast<size_t>(range.begin); i < static_cast<size_t>(range.end); ++i) {
-      hashes[i] = base::checksum(as_uint8(pieces[i]));
+      hashes[i] = base::checksum(pieces[i]);
     }
   });
   for (const uint64_t hash : hashes) text += hex(hash);
-  return base::checksum(as_uint8(std::as_bytes(std::span(text))));
+  return base::checksum(std::as_bytes(std::span(text)));
 }
 
 std::string libc_version() {

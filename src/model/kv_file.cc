@@ -55,8 +55,7 @@ Result<Tensor> find(const io::SafetensorsFile& file, std::string_view name) {
 
 Status check_checksum(const Tensor& tensor, const Metadata& metadata) {
   RSR_ASSIGN_OR_RETURN(const std::string stored, text_of(metadata, kChecksumPrefix + tensor.name));
-  const auto* bytes = reinterpret_cast<const uint8_t*>(tensor.data.data());
-  const std::string computed = hex(base::checksum({bytes, tensor.data.size()}));
+  const std::string computed = hex(base::checksum(tensor.data));
   if (stored == computed) return {};
   return error(ErrorCode::corrupt_data, "tensor \"", tensor.name,
                "\" was changed: its content has the checksum ", computed,

@@ -106,7 +106,7 @@ uint64_t tensor_checksum(std::string_view name, std::span<const std::byte> data)
   const bool image = name.ends_with(kImageSuffix);
   const size_t size =
       image ? std::min<size_t>(data.size(), linear::kWeightHeaderBytes) : data.size();
-  return base::checksum(as_uint8(data.first(size)));
+  return base::checksum(data.first(size));
 }
 
 Result<PreparedFile> check_prepared(const io::SafetensorsFile& file, FileCheck check,

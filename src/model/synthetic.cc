@@ -23,16 +23,16 @@ constexpr int64_t kRowsPerSeed = 1024;
 /// and Llama.
 struct Shape {
   const char* name;
-  bool is_bitnet;
   int64_t hidden, intermediate, layers, heads, kv_heads, head_dim, vocab, positions;
-  float norm_eps;
   double theta;
+  float norm_eps;
+  bool is_bitnet;
 };
 constexpr Shape kShapes[] = {
-    {"bitnet-2b", true, 2560, 6912, 30, 20, 5, 128, 128256, 4096, 1e-5F, 500000},
-    {"llama3-8b", false, 4096, 14336, 32, 32, 8, 128, 128256, 8192, 1e-5F, 500000},
-    {"falcon3-10b", false, 3072, 23040, 40, 12, 4, 256, 131072, 32768, 1e-6F, 1000042},
-    {"falcon3-1b", false, 2048, 8192, 18, 8, 4, 256, 131072, 8192, 1e-6F, 1000042},
+    {"bitnet-2b", 2560, 6912, 30, 20, 5, 128, 128256, 4096, 500000, 1e-5F, true},
+    {"llama3-8b", 4096, 14336, 32, 32, 8, 128, 128256, 8192, 500000, 1e-5F, false},
+    {"falcon3-10b", 3072, 23040, 40, 12, 4, 256, 131072, 32768, 1000042, 1e-6F, false},
+    {"falcon3-1b", 2048, 8192, 18, 8, 4, 256, 131072, 8192, 1000042, 1e-6F, false},
 };
 
 ModelConfig config_of(const Shape& shape) {

@@ -193,9 +193,8 @@ Result<Model> load_model(Context::Impl& context, const std::string& directory, F
   RSR_ASSIGN_OR_RETURN(OpenedStore opened, open_store(context, directory, check));
   RSR_ASSIGN_OR_RETURN(const std::string text,
                        base::read_file(directory + "/config.json", kConfigLimit));
-  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
   Model model{.config = std::move(config),
-              .config_hash = base::checksum({bytes, text.size()}),
+              .config_hash = base::checksum(std::as_bytes(std::span(text))),
               .store = std::move(opened.store),
               .prepared = std::move(opened.prepared)};
   if (Status status = load_all(context, &model); !status.ok()) {

@@ -35,8 +35,9 @@ std::vector<uint32_t> product(const GroupSlices& g, Form form, const std::vector
           if (column != g.tile_width(tile)) sums[i] += widen(x[tile * g.tile_cols + column]);
         }
       }
-      add_slices(form, g, g.patterns.data() + begin * kSliceGroups, sums.data(), count,
-                 table.data(), rows);
+      const std::span patterns(g.patterns.data() + begin * kSliceGroups,
+                               static_cast<size_t>(count));
+      add_slices(form, g, patterns, sums.data(), table.data(), rows);
     }
     y.insert(y.end(), rows, rows + g.block_rows(block));
   }

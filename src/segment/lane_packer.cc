@@ -119,7 +119,7 @@ int64_t LanePacker::fill_round(const uint8_t* codes, int64_t start, int64_t next
 
 void LanePacker::pack(const uint8_t* codes, int64_t width, std::vector<uint16_t>& starts,
                       std::vector<uint8_t>& slots) {
-  const auto round_bytes = static_cast<size_t>(lanes_ * kSlotsOfLane);
+  const auto round_bytes = static_cast<size_t>(lanes_) * kSlotsOfLane;
   const int64_t last_start = std::max<int64_t>(0, width - kLaneWindow);
   waiting_.clear();
   int64_t next = 0;

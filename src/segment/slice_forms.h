@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "segment/cell_forms.h"
 #include "segment/group_slices.h"
@@ -14,16 +15,16 @@ inline int64_t table_place(Alphabet alphabet, uint32_t pattern, int64_t size) no
   return (size - 1) / 2 + kTernaryWeights[pattern & 0xFFFFu] - kTernaryWeights[pattern >> 16];
 }
 
-/// rows[k] += product of a cell from sums[count] and its patterns, in the slices' order. `table`
-/// has pattern_count() entries for a fold. Where there is no group the pattern is 0, and so is the
-/// sum.
+/// rows[k] += product of a cell from its patterns and the sum of each, in the slices' order.
+/// `table` has pattern_count() entries for a fold. Where there is no group the pattern is 0, and so
+/// is the sum.
 template <class Value>
-void add_slices(Form form, const GroupSlices& slices, const uint32_t* patterns, const Value* sums,
-                int64_t count, Value* table, Value* rows) noexcept {
+void add_slices(Form form, const GroupSlices& slices, std::span<const uint32_t> patterns,
+                const Value* sums, Value* table, Value* rows) noexcept {
   if (form == Form::fold) {
     int64_t size = pattern_count(slices.alphabet, slices.k);
     for (int64_t j = 0; j < size; ++j) table[j] = Value{};
-    for (int64_t g = 0; g < count; ++g) {
+    for (size_t g = 0; g < patterns.size(); ++g) {
       table[table_place(slices.alphabet, patterns[g], size)] = sums[g];
     }
     for (int r = slices.k - 1; r >= 0; --r) {
@@ -34,7 +35,8 @@ void add_slices(Form form, const GroupSlices& slices, const uint32_t* patterns, 
   }
   Value cell[kMaxBlockRows] = {};
   const auto scatter = [&](auto lanes) {
-    for (int64_t g = 0; g < count; ++g) add_digits<lanes.value>(cell, sums[g], patterns[g]);
+    for (size_t g = 0; g < patterns.size(); ++g)
+      add_digits<lanes.value>(cell, sums[g], patterns[g]);
   };
   if (slices.k <= 4) {
     scatter(std::integral_constant<int, 4>{});

@@ -28,6 +28,7 @@ struct Lanes {
     return each([&](int) { return v; });
   }
   static F load(const float* p) {
+    // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.UndefReturn): rows are padded with zeros
     return each([&](int i) { return p[i]; });
   }
   static F load(const uint16_t* half) {
