@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "base/aligned.h"
 #include "kernels/matvec/problem.h"
 
 namespace rsr::kernels {
@@ -20,6 +21,8 @@ inline void expect_exact(const MatvecI8Kernel& kernel, Problem& problem, int tok
   MatvecI8 p = problem.params(token_tile, false);
   std::vector<int32_t> y(static_cast<size_t>(problem.batch() * p.out.rows), 12345);
   p.out.sums = y.data();
+  base::AlignedArray<uint8_t> scratch(static_cast<size_t>(kernel.scratch_bytes));
+  p.scratch = scratch.data();
   const int64_t tiles = problem.packed.tiles();
   kernel.function(p, 0, tiles / 3);
   for (int64_t t = 0; t < problem.batch(); ++t) {
@@ -52,6 +55,8 @@ inline void expect_scaled(const MatvecI8Kernel& kernel, Problem& problem, int to
   p.out.token_scales = token_scales.data();
   p.out.row_scales = grouped ? nullptr : row_scales.data();
   p.out.scale = 0.7f;
+  base::AlignedArray<uint8_t> scratch(static_cast<size_t>(kernel.scratch_bytes));
+  p.scratch = scratch.data();
   kernel.function(p, 0, problem.packed.tiles());
   for (int64_t t = 0; t < problem.batch(); ++t) {
     for (int64_t r = 0; r < rows; ++r) {

@@ -14,6 +14,7 @@ struct MatvecI8Kernel {
   const char* name;
   MatvecI8Function* function;
   int token_tile;
+  int64_t scratch_bytes = 0;
 };
 struct MatvecF32Kernel {
   matrix::Format format;

@@ -71,6 +71,7 @@ struct MatvecI8 {
   int shift = 0;
   Prefetch prefetch;
   Output out;
+  void* scratch = nullptr;  // of this call, for kernels that ask for some
 };
 
 /// Float activations. Format t2 reads x as it is, zero padded; t3 and b1 read tables of sums that

@@ -1,0 +1,62 @@
+// Each gemm_tables kernel alone, on one thread and a matrix that stays in the caches, beside the
+// gemm of the same format and instruction set.
+#include <benchmark/benchmark.h>
+
+#include "base/aligned.h"
+#include "kernels/gemm/list.h"
+#include "kernels/gemm_tables/list.h"
+#include "kernels/matvec/problem.h"
+
+namespace rsr::kernels {
+namespace {
+
+constexpr int64_t kRows = 2560;
+constexpr int64_t kCols = 2560;
+
+/// Inputs as models have them: the largest of some thousand normal numbers becomes 127.
+void make_usual(Problem& problem) {
+  for (size_t i = 0; i < problem.x.size(); ++i) {
+    problem.x[i] = static_cast<int8_t>(std::clamp(problem.xf[i] * 32, -127.0f, 127.0f));
+  }
+}
+
+void run(benchmark::State& state, const MatvecI8Kernel& kernel) {
+  const int64_t batch = state.range(0);
+  const bool ternary = matrix::is_ternary(kernel.format);
+  Problem problem(
+      {kernel.format, ternary ? matrix::Alphabet::ternary : matrix::Alphabet::binary, kRows, kCols},
+      batch);
+  make_usual(problem);
+  MatvecI8 p = problem.params(kernel.token_tile, false);
+  base::AlignedArray<uint8_t> scratch(static_cast<size_t>(kernel.scratch_bytes));
+  p.scratch = scratch.data();
+  std::vector<int32_t> y(static_cast<size_t>(batch * kRows));
+  p.out.sums = y.data();
+  for (auto _ : state) {
+    kernel.function(p, 0, problem.packed.tiles());
+    benchmark::ClobberMemory();
+  }
+  state.counters["GMAC/s"] = benchmark::Counter(1e-9 * static_cast<double>(batch * kRows * kCols),
+                                                benchmark::Counter::kIsIterationInvariantRate);
+}
+
+template <class List>
+void add(const List& list) {
+  for (const auto& kernel : list) {
+    if (!base::has_isa(kernel.isa) || kernel.format == matrix::Format::t5) continue;
+    benchmark::RegisterBenchmark(kernel.name, [&](benchmark::State& s) { run(s, kernel); })
+        ->Arg(16)
+        ->Arg(32)
+        ->Arg(128)
+        ->Arg(256);
+  }
+}
+
+const int kRegistered = [] {
+  add(kGemmTablesI8);
+  add(kGemmI8);
+  return 0;
+}();
+
+}  // namespace
+}  // namespace rsr::kernels
