@@ -146,7 +146,7 @@ std::string table_text(const Explanation& e) {
                  c.format.c_str(), c.kernel.c_str(), form_text(c).c_str(),
                  static_cast<long long>(c.cost.bytes), c.cost.operations, 1e6 * c.cost.seconds);
   }
-  return out + "\n* chosen. Operations are multiply-adds, for groups additions.\n";
+  return out + "\n* chosen. Operations are multiply-adds; of gemm_tables and RSR additions.\n";
 }
 
 int explain(const ExplainFlags& flags) {

@@ -24,17 +24,18 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kHelp =
     "Times products of random matrices, read from memory, with one setting against the other:\n"
     "how far weights are prefetched, how many vectors share a pass, from which batch on panels\n"
-    "of weights are decoded (formats), and how high RSR's blocks are (rsr). The best is kept in\n"
-    "tune.json of the cache directory (RSR_CACHE_DIR, or rsr in XDG_CACHE_HOME or ~/.cache) for\n"
-    "this processor, version and instruction set; what is started later uses it. Results do not\n"
-    "depend on it, and without it there are defaults. Nothing else should run meanwhile.";
+    "of weights are decoded, what look-ups in tables over a batch gain (formats), and how high\n"
+    "RSR's blocks are (rsr). The best is kept in tune.json of the cache directory\n"
+    "(RSR_CACHE_DIR, or rsr in XDG_CACHE_HOME or ~/.cache) for this processor, version and\n"
+    "instruction set; what is started later uses it. Results do not depend on it, and without it\n"
+    "there are defaults. Nothing else should run meanwhile.";
 
 struct TuneFlags {
   MatrixShape shape{4096, 4096, false, 33};
   std::string suite;
   std::vector<std::string> bits = {"ternary"};
   std::vector<std::string> what = {"formats", "rsr"};
-  TuneOptions options{.batches = {1, 4, 8, 12, 16}};
+  TuneOptions options{.batches = {1, 4, 8, 12, 16, 64}};
   int threads = 0;
   bool json = false;
 };
@@ -97,7 +98,8 @@ Json to_json(const linear::TuningTable& table) {
                        {"prefetch_near", t.prefetch.near},
                        {"prefetch_far", t.prefetch.far},
                        {"gemm_batch", t.gemm_batch},
-                       {"token_tile", t.token_tile}});
+                       {"token_tile", t.token_tile},
+                       {"tables_gain", t.tables_gain}});
   }
   return formats;
 }
@@ -118,11 +120,12 @@ std::string text_of(const linear::TuningTable& table, const std::string& path) {
   for (const matrix::Format format : matrix::kAllFormats) {
     const linear::Tuning& t = table.of(format);
     const std::string tile = t.token_tile > 0 ? std::to_string(t.token_tile) : "widest";
-    char line[160];
+    char line[200];
     std::snprintf(line, sizeof line,
-                  "  %s: prefetch %d and %d bytes ahead, token tile %s, gemm from %lld vectors\n",
+                  "  %s: prefetch %d and %d bytes ahead, token tile %s, gemm from %lld vectors, "
+                  "look-ups %.2f times as fast as that\n",
                   matrix::format_name(format), t.prefetch.near, t.prefetch.far, tile.c_str(),
-                  static_cast<long long>(t.gemm_batch));
+                  static_cast<long long>(t.gemm_batch), t.tables_gain);
     text += line;
   }
   for (const linear::RsrTuning& line : table.rsr) {

@@ -17,7 +17,17 @@ using linear::Tuning;
 using matrix::Format;
 
 const char* knob_name(Knob knob) {
-  return knob == Knob::prefetch ? "prefetch" : knob == Knob::token_tile ? "token_tile" : "gemm";
+  switch (knob) {
+    case Knob::prefetch:
+      return "prefetch";
+    case Knob::token_tile:
+      return "token_tile";
+    case Knob::gemm:
+      return "gemm";
+    case Knob::tables:
+      return "tables";
+  }
+  return "?";
 }
 
 std::string trial_name(Knob knob, const Tuning& trial) {
@@ -25,6 +35,7 @@ std::string trial_name(Knob knob, const Tuning& trial) {
     return std::to_string(trial.prefetch.near) + "/" + std::to_string(trial.prefetch.far);
   }
   if (knob == Knob::gemm) return trial.gemm_batch == 2 ? "gemm" : "matvec";
+  if (knob == Knob::tables) return trial.tables_gain > 0 ? "look-ups" : "gemm";
   return trial.token_tile == 0 ? "widest" : std::to_string(trial.token_tile);
 }
 
@@ -161,7 +172,7 @@ Result<std::vector<TuneRecord>> TuneRun::measure_format(const TuneJob& job) {
     BenchProduct product(matrix_, *shape_, activation, batch);
     RSR_RETURN_IF_ERROR(product.run(context_, weights.front()));
     RSR_RETURN_IF_ERROR(product.check().status());
-    for (const Knob knob : {Knob::prefetch, Knob::token_tile, Knob::gemm}) {
+    for (const Knob knob : {Knob::prefetch, Knob::token_tile, Knob::gemm, Knob::tables}) {
       records.push_back(measure_knob(job, knob, batch, weights, product));
       if (records.back().seconds.empty()) records.pop_back();
     }
@@ -200,6 +211,11 @@ void TuneRun::keep(const TuneRecord& record, Knob knob, const std::vector<Tuning
     m.gemm.push_back({record.batch, record.seconds[0], record.seconds[1]});
     return;
   }
+  if (knob == Knob::tables) {
+    const int64_t rows = linear::rows_of_call(record.job.rows, 1, context_.threads());
+    m.tables.push_back({rows, record.seconds[0], record.seconds[1]});
+    return;
+  }
   const bool prefetch = knob == Knob::prefetch;
   (prefetch ? m.prefetch : m.tiles).push_back(record.seconds);
   // Settings that one shape leaves out are the default's there: the list is that of all shapes.
@@ -222,6 +238,7 @@ Tuning TuneRun::best(Format format, Tuning tuning) const {
     tuning.token_tile = m.tile_trials[linear::choose_trial(m.tiles)].token_tile;
   }
   if (!m.gemm.empty()) tuning.gemm_batch = linear::choose_gemm_batch(m.gemm, usual.gemm_batch);
+  tuning.tables_gain = linear::choose_tables_gain(m.tables, tuning.tables_gain);
   return tuning;
 }
 

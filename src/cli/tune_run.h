@@ -27,7 +27,7 @@ struct TuneOptions {
   std::vector<int64_t> batches;
   int repeats = 15;
   int64_t cold_bytes = 0;  // read between two uses of a copy; 0: default_cold_bytes()
-  bool formats = true;     // prefetch, token tiles, gemm
+  bool formats = true;     // prefetch, token tiles, gemm, look-ups
   bool rsr = true;         // block heights
 };
 
@@ -35,7 +35,7 @@ struct TuneOptions {
 struct TuneRecord {
   TuneJob job;
   int64_t batch = 0;
-  std::string knob;  // "prefetch", "token_tile", "gemm", "k"
+  std::string knob;  // "prefetch", "token_tile", "gemm", "tables", "k"
   std::vector<std::string> trials;
   std::vector<double> seconds;  // median of each; 0: not timed, runs as the first does
 };
@@ -72,6 +72,7 @@ class TuneRun {
     Times prefetch;
     Times tiles;
     std::vector<linear::GemmTimes> gemm;
+    std::vector<linear::TablesTimes> tables;
   };
 
   Context context_;

@@ -43,7 +43,7 @@ void add_packed(const KernelSet& kernels, const ProductQuestion& q, Format forma
     }
     return;
   }
-  const auto* chosen = kernels.for_batch(format, q.batch);
+  const auto* chosen = kernels.for_batch(format, {q.batch, rows_of_call(q.rows, 1, q.threads)});
   for (const auto* kernel : {kernels.matvec_i8[at], kernels.gemm_i8[at]}) {
     // A gemm never runs for one vector.
     const bool gemm = kernel != nullptr && kernel == kernels.gemm_i8[at];
@@ -52,6 +52,15 @@ void add_packed(const KernelSet& kernels, const ProductQuestion& q, Format forma
     all.back().token_tile = kernels.token_tile(*kernel, q.batch);
     all.back().chosen = kernel == chosen;
   }
+  const auto* tables = kernels.gemm_tables_i8[at];
+  const double gain = kernels.tuning.of(format).tables_gain;
+  if (tables == nullptr || gain == 0 || q.batch == 1) return;
+  all.push_back(packed(q, KernelKind::tables, *tables));
+  all.back().question.isa = kernels.isa;  // the gain is over this one's gemm
+  all.back().question.tables_gain = gain;
+  all.back().question.token_tile = tables->token_tile;
+  all.back().token_tile = kernels.token_tile(*tables, q.batch);
+  all.back().chosen = tables == chosen;
 }
 
 void add_rsr(const KernelSet& kernels, const ProductQuestion& q, RsrForm form,

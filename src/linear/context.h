@@ -31,13 +31,14 @@ struct Context::Impl {
   std::mutex mutex;  // public calls on one context wait for each other
 
   // Scratch of the products; memory is kept between calls and only grows.
-  base::AlignedArray<int8_t> x_i8;          // inputs of public calls, or spread over padded groups
-  base::AlignedArray<int8_t> x_tiles;       // inputs in token tiles
-  base::AlignedArray<float> x_f32;          // padded inputs, or tables of them, for each thread
-  base::AlignedArray<int32_t> corrections;  // [groups][batch]
-  base::AlignedArray<int32_t> y_i32;        // sums before scales
-  base::AlignedArray<float> y_f32;          // sums before scales
-  linear::Activations quantised;            // of public calls
+  base::AlignedArray<int8_t> x_i8;     // inputs of public calls, or spread over padded groups
+  base::AlignedArray<int8_t> x_tiles;  // inputs in token tiles
+  base::AlignedArray<float> x_f32;     // padded inputs, or tables of them, for each thread
+  base::AlignedArray<uint8_t> kernel_scratch;  // of kernels that ask for some, for each thread
+  base::AlignedArray<int32_t> corrections;     // [groups][batch]
+  base::AlignedArray<int32_t> y_i32;           // sums before scales
+  base::AlignedArray<float> y_f32;             // sums before scales
+  linear::Activations quantised;               // of public calls
 };
 
 }  // namespace rsr

@@ -100,6 +100,15 @@ double gemm_rate(const CostQuestion& q) {
   return interpolate(found->gmacs, 1, q.batch);
 }
 
+/// Look-ups by what they gain over a gemm with whole token tiles.
+double tables_rate(CostQuestion q) {
+  const int64_t tiles = (q.batch + q.token_tile - 1) / q.token_tile;
+  const auto full = static_cast<double>(q.batch) / static_cast<double>(tiles * q.token_tile);
+  const double share = tables_share(rows_of_call(q.rows, 1, q.threads));
+  q.batch = 64;
+  return gemm_rate(q) * q.tables_gain * full * share;
+}
+
 double matvec_rate(const CostQuestion& q) {
   const MatvecRate* found = nullptr;
   for (const MatvecRate& line : kMatvecRates) {
@@ -155,9 +164,20 @@ void add_packed(const CostQuestion& q, Cost& cost) {
   cost.work_seconds = cost.operations / assumed_rate(q);
 }
 
+/// Additions of look-ups: one for each group of a row, and one for each entry of a table.
+void count_look_ups(const CostQuestion& q, Cost& cost) {
+  const int group_cols = q.format == Format::b1 ? 6 : 4;
+  const int entries = q.format == Format::b1 ? 64 : 81;
+  const int64_t groups = (q.cols + group_cols - 1) / group_cols;
+  const int64_t tokens = (q.batch + q.token_tile - 1) / q.token_tile * q.token_tile;
+  cost.operations = static_cast<double>(groups) * static_cast<double>(tokens) *
+                    static_cast<double>(q.rows + int64_t{entries} * cost.threads);
+}
+
 }  // namespace
 
 double assumed_rate(const CostQuestion& q) {
+  if (q.kind == KernelKind::tables) return 1e9 * tables_rate(q);
   return 1e9 * (q.kind == KernelKind::gemm ? gemm_rate(q) : matvec_rate(q));
 }
 
@@ -185,6 +205,7 @@ Cost predict(const CostQuestion& q) {
   }
   cost.threads = threads_used(q);
   cost.work_seconds /= cost.threads;
+  if (q.kind == KernelKind::tables) count_look_ups(q, cost);
   if (q.residency == Residency::memory) {
     cost.read_seconds = static_cast<double>(cost.bytes) /
                         (kReadBytesPerSecond * std::min(cost.threads, kReadingThreads));

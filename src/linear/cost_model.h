@@ -10,7 +10,7 @@
 
 namespace rsr::linear {
 
-enum class KernelKind { matvec, gemm, rsr };
+enum class KernelKind { matvec, gemm, tables, rsr };
 
 struct CostQuestion {
   KernelKind kind = KernelKind::matvec;
@@ -25,11 +25,13 @@ struct CostQuestion {
   int64_t cols = 1;
   int64_t batch = 1;
   int threads = 1;
+  double tables_gain = 0;  // for tables: Tuning's
+  int token_tile = 1;      // for tables
 };
 
 struct Cost {
   int64_t bytes = 0;        // of packed weights or index, read once
-  double operations = 0;    // multiply-adds; for rsr additions
+  double operations = 0;    // multiply-adds; for tables and rsr additions
   int threads = 1;          // that have work
   double read_seconds = 0;  // alone; 0 from a cache
   double work_seconds = 0;  // alone
@@ -38,7 +40,7 @@ struct Cost {
 
 Cost predict(const CostQuestion& question);
 
-/// Multiply-adds per second of one thread with weights in its cache; for gemm and matvec.
+/// Multiply-adds per second of one thread with weights in its cache; for all but rsr.
 double assumed_rate(const CostQuestion& question);
 
 /// Threads that a product is split over, of those that there are.

@@ -1,4 +1,6 @@
 // Which kernel runs, and why, in words.
+#include <sstream>
+
 #include "linear/linear.h"
 #include "linear/weight.h"
 
@@ -26,6 +28,12 @@ std::string tuned(const Context::Impl& context, matrix::Format format) {
   if (now.gemm_batch != usual.gemm_batch) {
     text += " gemm from " + std::to_string(now.gemm_batch) + " vectors,";
   }
+  if (now.tables_gain != usual.tables_gain) {
+    std::ostringstream gain;
+    gain.precision(3);
+    gain << now.tables_gain;
+    text += " look-ups " + gain.str() + " times as fast as a gemm,";
+  }
   text.pop_back();
   return text;
 }
@@ -44,10 +52,12 @@ std::string explain_packed(const Context::Impl& context, const matrix::Packed& p
     return sentence(kernels.matvec_f32[t2]->name, "t2", context.isa) + ", repacked from " + format +
            " for every product: the weight was prepared for integer inputs";
   }
-  if (const auto* kernel = kernels.for_batch(packed.format(), batch); kernel != nullptr) {
+  const BatchShape shape{batch, rows_of_call(packed.rows(), 1, context.pool.threads()),
+                         packed.layout().segments() > 1};
+  if (const auto* kernel = kernels.for_batch(packed.format(), shape); kernel != nullptr) {
     return sentence(kernel->name, format, context.isa) + tuned(context, packed.format());
   }
-  return sentence(kernels.for_batch(matrix::Format::t2, batch)->name, "t2", context.isa) +
+  return sentence(kernels.for_batch(matrix::Format::t2, shape)->name, "t2", context.isa) +
          ", repacked from " + format +
          " for every product: the weight was prepared for float inputs";
 }

@@ -14,7 +14,7 @@ using matrix::ColumnLayout;
 
 // Bytes of x below which a second thread is not worth starting: a microsecond or two of copying.
 constexpr int64_t kBytesPerThread = int64_t{16} << 10;
-constexpr int kWidestTile = 16;  // tokens of a tile
+constexpr int kWidestTile = 32;  // tokens of a tile
 
 int32_t sum_of(const int8_t* x, int64_t count) {
   int32_t sum = 0;

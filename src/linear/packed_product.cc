@@ -29,20 +29,41 @@ struct Job {
 void run_jobs(Context::Impl& context, std::span<const Job> jobs) {
   int64_t tiles = 0;
   int64_t work = 1;
+  int64_t scratch_bytes = 0;
   for (const Job& job : jobs) {
     tiles += job.tiles;
     work = std::max(work, kernels::kMatvecTileRows * job.params.x_cols * job.params.batch);
+    scratch_bytes = std::max(scratch_bytes, job.kernel->scratch_bytes);
   }
+  context.kernel_scratch.reserve_discard(
+      static_cast<size_t>(context.pool.threads() * scratch_bytes));
+  uint8_t* scratch = context.kernel_scratch.data();
   const auto part = [&](base::Range range) {
     int64_t first = 0;
     for (const Job& job : jobs) {
       const int64_t begin = std::max(range.begin - first, int64_t{0});
       const int64_t end = std::min(range.end - first, job.tiles);
-      if (begin < end) job.kernel->function(job.params, begin, end);
+      if (begin < end) {
+        MatvecI8 params = job.params;
+        params.scratch = scratch + base::pool_thread() * job.kernel->scratch_bytes;
+        job.kernel->function(params, begin, end);
+      }
       first += job.tiles;
     }
   };
   context.pool.parallel_for(tiles, std::cref(part), kWorthAThread / work + 1);
+}
+
+/// The kernel of a pass; null when the format has none.
+const kernels::MatvecI8Kernel* kernel_of(const Context::Impl& context,
+                                         std::span<const PackedProduct> products, int64_t batch) {
+  int64_t rows = 0;
+  for (const PackedProduct& product : products) rows += product.packed->rows();
+  const Packed& first = *products[0].packed;
+  return context.kernels.for_batch(
+      first.format(),
+      {batch, rows_of_call(rows, static_cast<int64_t>(products.size()), context.pool.threads()),
+       first.layout().segments() > 1});
 }
 
 /// Jobs of one pass. Inputs and sums of them are in the context's scratch; all products have the
@@ -50,7 +71,7 @@ void run_jobs(Context::Impl& context, std::span<const Job> jobs) {
 void make_jobs(Context::Impl& context, std::span<const PackedProduct> products, const RowsI8& x,
                const float* token_scales, std::span<Job> jobs) {
   const Packed& first = *products[0].packed;
-  const auto* kernel = context.kernels.for_batch(first.format(), x.batch);
+  const auto* kernel = kernel_of(context, products, x.batch);
   const ColumnLayout& layout = first.layout();
   const bool binary = first.alphabet() == matrix::Alphabet::binary;
   MatvecI8 shared;
@@ -112,7 +133,7 @@ void multiply_packed(Context::Impl& context, std::span<const PackedProduct> prod
                      const RowsI8& x, const float* token_scales) {
   while (!products.empty()) {
     const PackedProduct& first = products[0];
-    if (context.kernels.for_batch(first.packed->format(), x.batch) == nullptr) {
+    if (kernel_of(context, {&first, 1}, x.batch) == nullptr) {
       with_t2(first, [&](const PackedProduct& product) {
         multiply_packed(context, {&product, 1}, x, token_scales);
       });
@@ -133,7 +154,7 @@ void multiply_packed(Context::Impl& context, std::span<const PackedProduct> prod
 
 void for_each_score(Context::Impl& context, const PackedProduct& product, const RowsI8& x,
                     const ReceiveScores& receive) {
-  if (context.kernels.for_batch(product.packed->format(), 1) == nullptr) {
+  if (kernel_of(context, {&product, 1}, 1) == nullptr) {
     return with_t2(product,
                    [&](const PackedProduct& other) { for_each_score(context, other, x, receive); });
   }

@@ -34,6 +34,13 @@ void best_by_format(const List& list, Isa isa, const std::vector<std::string>& d
   }
 }
 
+/// True when look-ups should take less time than a gemm.
+bool tables_win(const Tuning& tuning, const kernels::MatvecI8Kernel& tables, const BatchShape& s) {
+  const int64_t tiles = (s.batch + tables.token_tile - 1) / tables.token_tile;
+  const auto full = static_cast<double>(s.batch) / static_cast<double>(tiles * tables.token_tile);
+  return tuning.tables_gain * full * tables_share(s.rows) > 1;
+}
+
 /// True when the fastest kernel of a format, which is why the format is chosen, may run.
 bool runs(const FormatQuestion& q, const char* kernel, Isa isa) {
   return allowed(kernel, isa, q.isa, q.disabled);
@@ -85,6 +92,7 @@ KernelSet::KernelSet(Isa chosen, std::vector<std::string> not_these)
       slices_f32(best(kernels::kSlicesF32, chosen, disabled)) {
   best_by_format(kernels::kMatvecI8, chosen, disabled, matvec_i8);
   best_by_format(kernels::kGemmI8, chosen, disabled, gemm_i8);
+  best_by_format(kernels::kGemmTablesI8, chosen, disabled, gemm_tables_i8);
   best_by_format(kernels::kMatvecF32, chosen, disabled, matvec_f32);
   for (const auto& kernel : kernels::kAttend) {
     if (!allowed(kernel.name, kernel.isa, chosen, disabled)) continue;
@@ -96,18 +104,22 @@ KernelSet::KernelSet(Isa chosen, std::vector<std::string> not_these)
   }
 }
 
-const kernels::MatvecI8Kernel* KernelSet::for_batch(Format format, int64_t batch) const {
+const kernels::MatvecI8Kernel* KernelSet::for_batch(Format format, const BatchShape& shape) const {
   const auto at = static_cast<size_t>(format);
-  const bool gemm = batch >= tuning.of(format).gemm_batch && gemm_i8[at] != nullptr;
+  if (!shape.grouped && gemm_tables_i8[at] != nullptr &&
+      tables_win(tuning.of(format), *gemm_tables_i8[at], shape)) {
+    return gemm_tables_i8[at];
+  }
+  const bool gemm = shape.batch >= tuning.of(format).gemm_batch && gemm_i8[at] != nullptr;
   return gemm ? gemm_i8[at] : matvec_i8[at];
 }
 
 int KernelSet::token_tile(const kernels::MatvecI8Kernel& kernel, int64_t batch) const {
   const auto widest = static_cast<int>(std::min<int64_t>(batch, kernel.token_tile));
   const int tuned = tuning.of(kernel.format).token_tile;
-  // A gemm has one width only: its tiles of inputs fill its registers.
-  const bool fixed = &kernel == gemm_i8[static_cast<size_t>(kernel.format)];
-  return tuned > 0 && !fixed ? std::min(widest, tuned) : widest;
+  // The others have one width only: their tiles of inputs fill registers.
+  const bool matvec = &kernel == matvec_i8[static_cast<size_t>(kernel.format)];
+  return tuned > 0 && matvec ? std::min(widest, tuned) : widest;
 }
 
 const char* rsr_kernel(const KernelSet& kernels, RsrIndex index, bool floats) {

@@ -10,6 +10,7 @@
 #include "kernels/attention/list.h"
 #include "kernels/dense/list.h"
 #include "kernels/gemm/list.h"
+#include "kernels/gemm_tables/list.h"
 #include "kernels/lanes/list.h"
 #include "kernels/matvec/list.h"
 #include "kernels/quantize/list.h"
@@ -47,6 +48,25 @@ struct AttentionKernels {
   const kernels::KvKernel<kernels::KvAppendFunction>* append = nullptr;
 };
 
+/// What the choice of a kernel depends on besides the format.
+struct BatchShape {
+  int64_t batch = 1;
+  int64_t rows = 0;      // of one call of a kernel
+  bool grouped = false;  // scales per group of columns
+};
+
+/// Rows of a call where some matrices with `rows` rows together are one pass of some threads: each
+/// thread has a part of them, in which matrices end and begin.
+constexpr int64_t rows_of_call(int64_t rows, int64_t matrices, int threads) {
+  return rows / (matrices + threads - 1);
+}
+
+/// What is left of the speed of look-ups when a call has so many rows: making tables takes as long
+/// as adding their entries to 200 rows (measured at 2,048 rows: 8% with b1, 12% with t2).
+constexpr double tables_share(int64_t rows) {
+  return static_cast<double>(rows) / static_cast<double>(rows + 200);
+}
+
 /// The kernels of an instruction set, by format; null where there is none.
 struct KernelSet {
   /// `disabled`: names of kernels that must not run on this machine (a reference kernel always
@@ -58,6 +78,7 @@ struct KernelSet {
   TuningTable tuning;  // the defaults; a Context puts in what was measured
   std::array<const kernels::MatvecI8Kernel*, 4> matvec_i8{};
   std::array<const kernels::MatvecI8Kernel*, 4> gemm_i8{};
+  std::array<const kernels::MatvecI8Kernel*, 4> gemm_tables_i8{};
   std::array<const kernels::MatvecF32Kernel*, 4> matvec_f32{};
   const kernels::Kernel<kernels::TablesF32Function>* tables_t3 = nullptr;
   const kernels::Kernel<kernels::TablesF32Function>* tables_b1 = nullptr;
@@ -72,9 +93,10 @@ struct KernelSet {
   const kernels::Kernel<kernels::SlicesI32Function>* slices_i32 = nullptr;
   const kernels::Kernel<kernels::SlicesF32Function>* slices_f32 = nullptr;
 
-  /// The kernel for int8 inputs: a matvec for small batches, a gemm from the tuning's batch on.
-  /// Null when the format has none at all (t3): it is then repacked on the way.
-  const kernels::MatvecI8Kernel* for_batch(matrix::Format format, int64_t batch) const;
+  /// The kernel for int8 inputs: a matvec for small batches, a gemm from the tuning's batch on, or
+  /// look-ups where their gain outweighs what tables cost: token tiles that are not full, and few
+  /// rows to share them. Null when the format has none at all (t3): it is then repacked on the way.
+  const kernels::MatvecI8Kernel* for_batch(matrix::Format format, const BatchShape& shape) const;
 
   /// Vectors of a token tile for a kernel and batch.
   int token_tile(const kernels::MatvecI8Kernel& kernel, int64_t batch) const;

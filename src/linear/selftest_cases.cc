@@ -5,6 +5,7 @@
 
 #include "base/aligned.h"
 #include "kernels/gemm/list.h"
+#include "kernels/gemm_tables/list.h"
 #include "kernels/matvec/list.h"
 #include "kernels/matvec/problem.h"
 #include "kernels/tables/list.h"
@@ -37,8 +38,7 @@ std::vector<Alphabet> alphabets_of(Format format) {
 
 /// Calls make(problem) for the matrices to try with a format.
 template <class Make>
-void for_each_problem(Format format, const Make& make) {
-  const bool takes_groups = format == Format::t2 || format == Format::b1;
+void for_each_problem(Format format, bool takes_groups, const Make& make) {
   for (const Alphabet alphabet : alphabets_of(format)) {
     for (const Shape& shape : kShapes) {
       if (shape.group_size > 0 && !takes_groups) continue;
@@ -73,7 +73,10 @@ Trial trial_i8(const kernels::MatvecI8Kernel& kernel, const std::shared_ptr<Prob
     }
   }
   write_to(*got);
-  return [problem, p, expected, got, function = kernel.function] {
+  const auto scratch =
+      std::make_shared<AlignedArray<uint8_t>>(static_cast<size_t>(kernel.scratch_bytes));
+  p.scratch = scratch->data();
+  return [problem, p, scratch, expected, got, function = kernel.function] {
     const int64_t tiles = problem->packed.tiles();
     function(p, 0, tiles / 3);
     function(p, tiles / 3, tiles);
@@ -134,7 +137,7 @@ Trial trial_f32(const kernels::MatvecF32Kernel& kernel, const std::shared_ptr<Pr
 /// The kernels of a list by format, against its reference kernel of the same format.
 template <class List, class References, class MakeTrial>
 void add_packed(const List& list, const References& references, const MakeTrial& make_trial,
-                std::vector<SelftestCase>& cases) {
+                std::vector<SelftestCase>& cases, bool of_groups = true) {
   for (const auto& kernel : list) {
     if (!base::has_isa(kernel.isa)) continue;
     const auto* reference =
@@ -142,7 +145,9 @@ void add_packed(const List& list, const References& references, const MakeTrial&
           return other.format == kernel.format && other.isa == base::Isa::reference;
         });
     SelftestCase one{kernel.name, {}};
-    for_each_problem(kernel.format, [&](const std::shared_ptr<Problem>& problem) {
+    const bool takes_groups =
+        of_groups && (kernel.format == Format::t2 || kernel.format == Format::b1);
+    for_each_problem(kernel.format, takes_groups, [&](const std::shared_ptr<Problem>& problem) {
       one.trials.push_back(make_trial(kernel, problem, *reference));
     });
     cases.push_back(std::move(one));
@@ -155,6 +160,7 @@ std::vector<SelftestCase> kernel_cases() {
   std::vector<SelftestCase> cases;
   add_packed(kernels::kMatvecI8, kernels::kMatvecI8, trial_i8, cases);
   add_packed(kernels::kGemmI8, kernels::kMatvecI8, trial_i8, cases);
+  add_packed(kernels::kGemmTablesI8, kernels::kMatvecI8, trial_i8, cases, false);
   add_packed(kernels::kMatvecF32, kernels::kMatvecF32, trial_f32, cases);
   add_rsr_cases(cases);
   add_array_cases(cases);

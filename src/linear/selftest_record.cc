@@ -9,6 +9,7 @@
 #include "kernels/attention/list.h"
 #include "kernels/dense/list.h"
 #include "kernels/gemm/list.h"
+#include "kernels/gemm_tables/list.h"
 #include "kernels/lanes/list.h"
 #include "kernels/matvec/list.h"
 #include "kernels/quantize/list.h"
@@ -82,6 +83,7 @@ std::vector<std::string> kernel_names() {
   std::vector<std::string> names;
   add_names(kernels::kMatvecI8, names);
   add_names(kernels::kGemmI8, names);
+  add_names(kernels::kGemmTablesI8, names);
   add_names(kernels::kMatvecF32, names);
   add_names(kernels::kMatvecGroupsI8, names);
   add_names(kernels::kMatvecGroupsF32, names);

@@ -21,6 +21,7 @@ constexpr int64_t kMostAhead = 65536;  // bytes; more than L1 holds, and nobody'
 constexpr int64_t kMostVectors = int64_t{1} << 31;
 constexpr int64_t kMostTile = 64;
 constexpr size_t kMostShapes = 4096;
+constexpr double kMostGain = 100;
 
 /// A member that must be an integer from `low` to `high`.
 Result<int64_t> bounded(const Json& object, const char* key, int64_t low, int64_t high) {
@@ -41,6 +42,20 @@ Result<const Json*> list_of(const Json& object, const char* key) {
   return list;
 }
 
+/// A member "tables_gain", a number.
+Result<double> gain_of(const Json& line) {
+  const Json* value = base::json_find(line, "tables_gain");
+  if (value == nullptr) {
+    return error(ErrorCode::corrupt_data, "\"tables_gain\" is missing");
+  }
+  const double gain = value->is_number() ? value->get<double>() : -1;
+  if (!(gain >= 0 && gain <= kMostGain)) {
+    return error(ErrorCode::corrupt_data, "\"tables_gain\" is ", value->dump(),
+                 ", not a number from 0 to ", kMostGain);
+  }
+  return gain;
+}
+
 Status read_format(const Json& line, TuningTable& table) {
   RSR_ASSIGN_OR_RETURN(const std::string name, base::json_require_string(line, "format"));
   const std::optional<Format> format = matrix::format_from_name(name);
@@ -49,8 +64,9 @@ Status read_format(const Json& line, TuningTable& table) {
   RSR_ASSIGN_OR_RETURN(const int64_t far, bounded(line, "prefetch_far", 0, kMostAhead));
   RSR_ASSIGN_OR_RETURN(const int64_t gemm, bounded(line, "gemm_batch", 2, kMostVectors));
   RSR_ASSIGN_OR_RETURN(const int64_t tile, bounded(line, "token_tile", 0, kMostTile));
+  RSR_ASSIGN_OR_RETURN(const double gain, gain_of(line));
   table.of(*format) = {
-      {static_cast<int>(near), static_cast<int>(far)}, gemm, static_cast<int>(tile)};
+      {static_cast<int>(near), static_cast<int>(far)}, gemm, static_cast<int>(tile), gain};
   return {};
 }
 
@@ -108,7 +124,8 @@ Json to_json(const TuneKey& key, const TuningTable& table) {
                        {"prefetch_near", t.prefetch.near},
                        {"prefetch_far", t.prefetch.far},
                        {"gemm_batch", t.gemm_batch},
-                       {"token_tile", t.token_tile}});
+                       {"token_tile", t.token_tile},
+                       {"tables_gain", t.tables_gain}});
   }
   Json rsr = Json::array();
   for (const RsrTuning& line : table.rsr) {

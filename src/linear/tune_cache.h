@@ -3,7 +3,7 @@
 //   {"format": 1, "entries": [
 //     {"cpu": "...", "version": "0.1.0", "isa": "avx512vbmi",
 //      "formats": [{"format": "t5", "prefetch_near": 1024, "prefetch_far": 2048,
-//                   "gemm_batch": 9, "token_tile": 0}],
+//                   "gemm_batch": 9, "token_tile": 0, "tables_gain": 1.5}],
 //      "rsr": [{"bits": "ternary", "form": "scatter", "rows": 2560, "cols": 2560, "k": 5}]}]}
 //
 // An entry is for one processor, version and instruction set, since times of another say nothing.

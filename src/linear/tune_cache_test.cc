@@ -16,7 +16,7 @@ const TuneKey kKey{"A Processor", "1.2.3", Isa::avx2};
 
 TuningTable some_table() {
   TuningTable table(Isa::avx2);
-  table.of(Format::t5) = {{512, 8192}, 13, 4};
+  table.of(Format::t5) = {{512, 8192}, 13, 4, 1.75};
   table.rsr.push_back({true, RsrForm::gray, 100, 200, 7});
   return table;
 }
@@ -81,6 +81,10 @@ TEST(TuneCache, RefusesWhatIsOutOfRangeOrOfAnotherType) {
     EXPECT_NE(changed("formats", "token_tile", value), "") << value;
     EXPECT_NE(changed("rsr", "k", value), "") << value;
   }
+  for (const Json& value : {Json(-0.1), Json(101), Json("1"), Json(), Json::array()}) {
+    EXPECT_NE(changed("formats", "tables_gain", value), "") << value;
+  }
+  EXPECT_EQ(changed("formats", "tables_gain", 0), "");
   EXPECT_NE(changed("formats", "gemm_batch", 1), "");  // a gemm never runs for one vector
   EXPECT_NE(changed("formats", "format", "t9"), "");
   EXPECT_NE(changed("rsr", "form", "circle"), "");

@@ -26,7 +26,7 @@ bool runs_matvec(const KernelSet& kernels, const TuneShape& s) {
   }
   const auto* kernel = kernels.matvec_i8[at];
   return kernel != nullptr && kernel->isa > base::Isa::reference &&
-         kernels.for_batch(s.format, s.batch) == kernel;
+         kernels.for_batch(s.format, {s.batch, rows_of_call(s.rows, 1, s.threads)}) == kernel;
 }
 
 /// Bytes that a thread reads in one piece: kernels read four far streams at once.
@@ -61,8 +61,19 @@ std::vector<Tuning> token_tile_trials(const KernelSet& kernels, const TuneShape&
 std::vector<Tuning> gemm_trials(const KernelSet& kernels, const TuneShape& shape) {
   std::vector<Tuning> all(2, default_tuning(shape.format, kernels.isa));
   all[0].gemm_batch = all[1].gemm_batch = std::numeric_limits<int32_t>::max();
+  all[0].tables_gain = all[1].tables_gain = 0;
   const bool exists = kernels.gemm_i8[static_cast<size_t>(shape.format)] != nullptr;
   if (exists && !shape.floats && shape.batch > 1) all[1].gemm_batch = 2;
+  return all;
+}
+
+std::vector<Tuning> tables_trials(const KernelSet& kernels, const TuneShape& shape) {
+  std::vector<Tuning> all(2, default_tuning(shape.format, kernels.isa));
+  const auto* tables = kernels.gemm_tables_i8[static_cast<size_t>(shape.format)];
+  all[0].tables_gain = all[1].tables_gain = 0;
+  if (tables != nullptr && !shape.floats && shape.batch % tables->token_tile == 0) {
+    all[1].tables_gain = std::numeric_limits<double>::infinity();
+  }
   return all;
 }
 
@@ -75,9 +86,11 @@ std::vector<Tuning> trials(Knob knob, const KernelSet& kernels, const TuneShape&
     case Knob::token_tile:
       return token_tile_trials(kernels, shape);
     case Knob::gemm:
+      return gemm_trials(kernels, shape);
+    case Knob::tables:
       break;
   }
-  return gemm_trials(kernels, shape);
+  return tables_trials(kernels, shape);
 }
 
 size_t choose_trial(const std::vector<std::vector<double>>& seconds) {
@@ -106,6 +119,15 @@ int64_t choose_gemm_batch(const std::vector<GemmTimes>& times, int64_t fallback)
     if (wins && t.batch > lost) won = std::min(won, t.batch);
   }
   return std::max(lost + 1, std::min(won, fallback));
+}
+
+double choose_tables_gain(const std::vector<TablesTimes>& times, double fallback) {
+  if (times.empty()) return fallback;
+  double log_gain = 0;
+  for (const TablesTimes& t : times) {
+    log_gain += std::log(t.other_seconds / t.tables_seconds / tables_share(t.rows_of_call));
+  }
+  return std::exp(log_gain / static_cast<double>(times.size()));
 }
 
 std::vector<int> rsr_trials(const RsrQuestion& q) {

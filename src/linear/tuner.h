@@ -11,7 +11,7 @@
 
 namespace rsr::linear {
 
-enum class Knob { prefetch, token_tile, gemm };
+enum class Knob { prefetch, token_tile, gemm, tables };
 
 /// A product to be tuned.
 struct TuneShape {
@@ -26,7 +26,7 @@ struct TuneShape {
 /// The settings to time for one knob, the default first. The list has the same length and order for
 /// every shape, so that times of several shapes can be put together; a setting that would run as
 /// the default does here (or not at all) is equal to the first one, and need not be timed. For
-/// `gemm` the first is never a gemm, and the second always.
+/// `gemm` the first is never a gemm, and the second always; so for `tables`, where a tile is full.
 std::vector<Tuning> trials(Knob knob, const KernelSet& kernels, const TuneShape& shape);
 
 /// The trial with the least time over all conditions (the geometric mean of its ratios to the
@@ -42,6 +42,15 @@ struct GemmTimes {
   double gemm_seconds = 0;
 };
 int64_t choose_gemm_batch(const std::vector<GemmTimes>& times, int64_t fallback);
+
+/// Times of whole token tiles, and the gain over a gemm that they say: the geometric mean, with the
+/// share of the tables taken out; `fallback` without any.
+struct TablesTimes {
+  int64_t rows_of_call = 0;
+  double other_seconds = 0;
+  double tables_seconds = 0;
+};
+double choose_tables_gain(const std::vector<TablesTimes>& times, double fallback);
 
 /// Block heights to time for an index: what choose_block_rows() says, first, and its neighbours.
 std::vector<int> rsr_trials(const RsrQuestion& question);

@@ -19,6 +19,9 @@ struct Tuning {
   kernels::Prefetch prefetch;
   int64_t gemm_batch = 9;  // vectors from which a gemm runs instead of a matvec, at least 2
   int token_tile = 0;      // widest token tile of a matvec; 0: the widest that the kernel takes
+  // How many times as fast as a gemm gemm_tables is, with whole token tiles and many rows; 0: it
+  // does not run.
+  double tables_gain = 0;
 };
 
 bool operator==(const Tuning& a, const Tuning& b);

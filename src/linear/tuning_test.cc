@@ -30,18 +30,39 @@ TEST(Defaults, AreKnownToEveryFormatAndIsa) {
 
 TEST(KernelSet, UsesTheTuning) {
   KernelSet kernels(Isa::avx512vbmi);
-  const auto* matvec = kernels.for_batch(Format::t5, 8);
-  const auto* gemm = kernels.for_batch(Format::t5, 9);
+  const auto* matvec = kernels.for_batch(Format::t5, {8, 4096});
+  const auto* gemm = kernels.for_batch(Format::t5, {9, 4096});
   EXPECT_STREQ(matvec->name, "matvec_t5_i8_avx512vbmi");
   EXPECT_STREQ(gemm->name, "gemm_t5_i8_avx512vbmi");
   kernels.tuning.of(Format::t5).gemm_batch = 5;
-  EXPECT_EQ(kernels.for_batch(Format::t5, 4), matvec);
-  EXPECT_EQ(kernels.for_batch(Format::t5, 5), gemm);
+  EXPECT_EQ(kernels.for_batch(Format::t5, {4, 4096}), matvec);
+  EXPECT_EQ(kernels.for_batch(Format::t5, {5, 4096}), gemm);
   EXPECT_EQ(kernels.token_tile(*matvec, 20), matvec->token_tile);
   kernels.tuning.of(Format::t5).token_tile = 4;
   EXPECT_EQ(kernels.token_tile(*matvec, 20), 4);
   EXPECT_EQ(kernels.token_tile(*matvec, 3), 3);
   EXPECT_EQ(kernels.token_tile(*gemm, 20), gemm->token_tile);
+}
+
+TEST(KernelSet, LooksUpWhereTablesPay) {
+  KernelSet kernels(Isa::avx2);
+  const auto name = [&](const BatchShape& shape) {
+    return std::string(kernels.for_batch(Format::t2, shape)->name);
+  };
+  EXPECT_EQ(name({16, 4096}), "gemm_tables_t2_i8_avx2");
+  EXPECT_EQ(name({128, 2560}), "gemm_tables_t2_i8_avx2");
+  EXPECT_EQ(name({8, 4096}), "gemm_t2_i8_avx2");          // half a token tile
+  EXPECT_EQ(name({17, 4096}), "gemm_t2_i8_avx2");         // a whole one and hardly any of the next
+  EXPECT_EQ(name({128, 100}), "gemm_t2_i8_avx2");         // too few rows for tables
+  EXPECT_EQ(name({128, 2560, true}), "gemm_t2_i8_avx2");  // scales of groups
+  const auto* tables = kernels.for_batch(Format::t2, {128, 2560});
+  EXPECT_EQ(kernels.token_tile(*tables, 128), 16);
+  EXPECT_EQ(kernels.token_tile(*tables, 5), 5);
+  kernels.tuning.of(Format::t2).tables_gain = 0;
+  EXPECT_EQ(name({128, 2560}), "gemm_t2_i8_avx2");
+  const KernelSet vnni(Isa::avx512vnni);
+  EXPECT_STREQ(vnni.for_batch(Format::t2, {128, 4096})->name, "gemm_t2_i8_avx512vnni");
+  EXPECT_STREQ(vnni.for_batch(Format::b1, {128, 4096})->name, "gemm_tables_b1_i8_avx512bw");
 }
 
 // --- predictions
@@ -186,6 +207,35 @@ TEST(Chooser, FindsTheBatchFromWhichAGemmPays) {
   EXPECT_EQ(choose_gemm_batch({{2, 2, 1}}, 9), 2);
   // Where shapes differ, the matvec's largest win decides.
   EXPECT_EQ(choose_gemm_batch({{8, 2, 1}, {8, 1, 2}}, 9), 9);
+}
+
+TEST(Chooser, FindsTheGainOfLookUps) {
+  EXPECT_EQ(choose_tables_gain({}, 1.5), 1.5);
+  EXPECT_NEAR(choose_tables_gain({{1'000'000'000, 3, 2}}, 0), 1.5, 1e-6);
+  EXPECT_NEAR(choose_tables_gain({{200, 3, 2}}, 0), 3, 1e-9);  // half of the time were tables
+  EXPECT_NEAR(choose_tables_gain({{200, 1, 1}, {200, 4, 1}}, 0), 4, 1e-9);
+}
+
+TEST(CostModel, LookUpsWinWhereTheDefaultsUseThem) {
+  for (const Isa isa : base::kAllIsas) {
+    const KernelSet kernels(isa);
+    for (const bool binary : {false, true}) {
+      for (const int64_t batch : {2, 16, 17, 64, 128}) {
+        const auto all =
+            candidates(kernels, {binary, false, Residency::memory, 4096, 4096, batch, 1});
+        const bool chosen = all.front().question.kind == KernelKind::tables;
+        for (const Candidate& c : all) {
+          if (c.question.format != all.front().question.format) continue;
+          if (c.question.kind == KernelKind::tables) {
+            EXPECT_GT(c.cost.operations, 0);
+            EXPECT_LT(c.cost.operations, 4096.0 * 4096 * 16 * static_cast<double>(batch));
+          }
+          if (!chosen) continue;
+          EXPECT_GE(1.1 * c.cost.seconds, all.front().cost.seconds) << c.kernel;
+        }
+      }
+    }
+  }
 }
 
 TEST(RsrTrials, AreNeighboursOfTheEstimate) {
