@@ -53,7 +53,7 @@ TEST(KernelSet, LooksUpWhereTablesPay) {
   EXPECT_EQ(name({128, 2560}), "gemm_tables_t2_i8_avx2");
   EXPECT_EQ(name({8, 4096}), "gemm_t2_i8_avx2");          // half a token tile
   EXPECT_EQ(name({17, 4096}), "gemm_t2_i8_avx2");         // a whole one and hardly any of the next
-  EXPECT_EQ(name({128, 100}), "gemm_t2_i8_avx2");         // too few rows for tables
+  EXPECT_EQ(name({128, 200}), "gemm_t2_i8_avx2");         // too few rows for tables
   EXPECT_EQ(name({128, 2560, true}), "gemm_t2_i8_avx2");  // scales of groups
   const auto* tables = kernels.for_batch(Format::t2, {128, 2560});
   EXPECT_EQ(kernels.token_tile(*tables, 128), 16);
@@ -212,8 +212,8 @@ TEST(Chooser, FindsTheBatchFromWhichAGemmPays) {
 TEST(Chooser, FindsTheGainOfLookUps) {
   EXPECT_EQ(choose_tables_gain({}, 1.5), 1.5);
   EXPECT_NEAR(choose_tables_gain({{1'000'000'000, 3, 2}}, 0), 1.5, 1e-6);
-  EXPECT_NEAR(choose_tables_gain({{200, 3, 2}}, 0), 3, 1e-9);  // half of the time were tables
-  EXPECT_NEAR(choose_tables_gain({{200, 1, 1}, {200, 4, 1}}, 0), 4, 1e-9);
+  EXPECT_NEAR(choose_tables_gain({{130, 3, 2}}, 0), 3, 1e-9);  // half of the time were tables
+  EXPECT_NEAR(choose_tables_gain({{130, 1, 1}, {130, 4, 1}}, 0), 4, 1e-9);
 }
 
 TEST(CostModel, LookUpsWinWhereTheDefaultsUseThem) {
