@@ -16,7 +16,7 @@
 
 #include <cstdint>
 
-#include "kernels/matvec/matvec.h"
+#include "kernels/gemm_tables/gemm_tables.h"
 #include "kernels/repeat.h"
 
 namespace rsr::kernels {
