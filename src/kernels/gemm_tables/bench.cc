@@ -40,6 +40,30 @@ void run(benchmark::State& state, const MatvecI8Kernel& kernel) {
                                                 benchmark::Counter::kIsIterationInvariantRate);
 }
 
+void run_floats(benchmark::State& state, const GemmTablesF32Kernel& kernel) {
+  const int64_t batch = state.range(0);
+  const bool ternary = matrix::is_ternary(kernel.format);
+  const Problem problem(
+      {kernel.format, ternary ? matrix::Alphabet::ternary : matrix::Alphabet::binary, kRows, kCols},
+      batch);
+  base::AlignedArray<uint8_t> scratch(kGemmTablesScratch);
+  std::vector<float> y(static_cast<size_t>(batch * kRows));
+  GemmTablesF32 p;
+  p.w = problem.matrix_params(false);
+  p.x = problem.xf.data();
+  p.x_stride = p.cols = kCols;
+  p.batch = batch;
+  p.scratch = scratch.data();
+  p.out.rows = p.out.stride = kRows;
+  p.out.y = y.data();
+  for (auto _ : state) {
+    kernel.function(p, 0, problem.packed.tiles());
+    benchmark::ClobberMemory();
+  }
+  state.counters["GMAC/s"] = benchmark::Counter(1e-9 * static_cast<double>(batch * kRows * kCols),
+                                                benchmark::Counter::kIsIterationInvariantRate);
+}
+
 template <class List>
 void add(const List& list) {
   for (const auto& kernel : list) {
@@ -55,6 +79,12 @@ void add(const List& list) {
 const int kRegistered = [] {
   add(kGemmTablesI8);
   add(kGemmI8);
+  for (const auto& kernel : kGemmTablesF32) {
+    if (!base::has_isa(kernel.isa)) continue;
+    benchmark::RegisterBenchmark(kernel.name, [&](benchmark::State& s) { run_floats(s, kernel); })
+        ->Arg(16)
+        ->Arg(128);
+  }
   return 0;
 }();
 

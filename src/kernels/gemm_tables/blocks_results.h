@@ -1,11 +1,10 @@
 // Scratch memory of gemm_tables, and how its sums become results.
 #pragma once
 
-#include <immintrin.h>
-
 #include <cstdint>
 
 #include "kernels/gemm_tables/blocks_codes.h"
+#include "kernels/gemm_tables/blocks_turn.h"
 #include "kernels/gemm_tables/gemm_tables.h"
 
 namespace rsr::kernels {
@@ -46,24 +45,6 @@ struct Tokens {
   int64_t count;
 };
 
-/// out[4 columns of in][4 rows of in]: four rows become four columns.
-inline RSR_INLINE void turn(const int32_t* in, int64_t in_stride, int32_t* out,
-                            int64_t out_stride) {
-  __m128i row[4];
-  for (int i = 0; i < 4; ++i) {
-    row[i] = _mm_load_si128(reinterpret_cast<const __m128i*>(in + i * in_stride));
-  }
-  const __m128i a = _mm_unpacklo_epi32(row[0], row[1]);
-  const __m128i b = _mm_unpacklo_epi32(row[2], row[3]);
-  const __m128i c = _mm_unpackhi_epi32(row[0], row[1]);
-  const __m128i d = _mm_unpackhi_epi32(row[2], row[3]);
-  const __m128i column[4] = {_mm_unpacklo_epi64(a, b), _mm_unpackhi_epi64(a, b),
-                             _mm_unpacklo_epi64(c, d), _mm_unpackhi_epi64(c, d)};
-  for (int i = 0; i < 4; ++i) {
-    _mm_store_si128(reinterpret_cast<__m128i*>(out + i * out_stride), column[i]);
-  }
-}
-
 /// The results of up to kResultTiles tiles for a tile of tokens: 1 KiB of each token is written at
 /// once. A tile at a time, 64 bytes here and 64 bytes in another page, took a sixth of the product.
 template <class V, class Code>
@@ -88,12 +69,7 @@ class Results {
       V::store(rows + at, low);
       V::store(rows + at + kTokens / 2, high);
     }
-    for (int64_t r = 0; r < kMatvecTileRows; r += 4) {
-      for (int64_t t = 0; t < kTokens; t += 4) {
-        turn(rows + r * kTokens + t, kTokens, sums_ + t * kResultRows + i * kMatvecTileRows + r,
-             kResultRows);
-      }
-    }
+    turn_all(rows, {kMatvecTileRows, kTokens, kTokens}, sums_ + i * kMatvecTileRows, kResultRows);
   }
 
   /// All of them: those of rows from tile `tile` on.

@@ -33,6 +33,24 @@ namespace rsr::kernels {
 /// Enough for 64-byte vectors: tables, inputs, codes, sums in int16 and int32.
 inline constexpr int64_t kGemmTablesScratch = int64_t{2112} << 10;
 
+/// Float inputs: the same sums as matvec_*_f32, added in the same order, so the same bits; tables
+/// of four columns (t2), three (t3) or five (b1). A token tile is 16 tokens with 64 bytes, 8
+/// with 32. There must be no scales per group of columns.
+struct GemmTablesF32 {
+  PackedMatrix w;
+  const float* x = nullptr;  // [batch][x_stride], finite
+  int64_t x_stride = 0;
+  int64_t cols = 0;
+  bool signs = false;  // b1: a zero bit weighs -1 instead of 0
+  int64_t batch = 0;
+  Output out;
+  void* scratch = nullptr;  // kGemmTablesScratch bytes, aligned to 64
+};
+using GemmTablesF32Function = void(const GemmTablesF32& p, int64_t tile_begin,
+                                   int64_t tile_end) noexcept;
+
+#define GEMM_TABLES_F32(format, isa, token_tile) \
+  GemmTablesF32Function gemm_tables_##format##_f32_##isa;
 #define GEMM_TABLES_I8(format, isa, token_tile) MatvecI8Function gemm_tables_##format##_i8_##isa;
 #include "kernels/gemm_tables/kernels.inc"
 
