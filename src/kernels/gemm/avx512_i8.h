@@ -148,11 +148,13 @@ void multiply_block(const MatvecI8& p, const Block& b) {
       _mm512_store_si512(sums.at + i, _mm512_setzero_si512());
     }
     add_lines<Format>(p, b, begin, end, sums);
-    for (int64_t r = 0; r < b.tiles; ++r) {
-      const Finish finish(p, b.tile + r, group);
-      for (int64_t t = 0; t < b.tokens; ++t) {
+    const auto tile = [&](int r) { return b.tile + (r < b.tiles ? r : 0); };
+    const Finish finish[kTiles] = {
+        {p, tile(0), group}, {p, tile(1), group}, {p, tile(2), group}, {p, tile(3), group}};
+    for (int64_t t = 0; t < b.tokens; ++t) {
+      for (int64_t r = 0; r < b.tiles; ++r) {
         const int64_t at = (t * kTiles + r) * kMatvecTileRows;
-        finish(b.token + t, _mm512_load_si512(sums.at + at), scaled + at);
+        finish[r](b.token + t, _mm512_load_si512(sums.at + at), scaled + at);
       }
     }
   }
