@@ -79,6 +79,7 @@ def machine_lines(meta, records):
         for field, name, unit in (
             ("r4_gb_per_s", "pure reading", "GB/s"),
             ("dot_peak_gmac_per_s", "int8 dot products from registers", "GMAC/s"),
+            ("tile_peak_gmac_per_s", "int8 products of tiles (AMX)", "GMAC/s"),
             ("fma_peak_gmac_per_s", "fp32 multiply-adds from registers", "GMAC/s"),
         ):
             values = [r[field] for r in mine if r.get(field)]

@@ -15,7 +15,7 @@ import number_words  # noqa: E402
 SHOWCASE = "Write the numbers from one to sixty in words separated by commas only:"
 
 
-@pytest.mark.parametrize("isa", ["reference", "avx2", "avxvnni", "avx512bw", "avx512vnni", "avx512vbmi"])
+@pytest.mark.parametrize("isa", ["reference", "avx2", "avxvnni", "avx512bw", "avx512vnni", "avx512vbmi", "amx"])
 def test_one_to_sixty_on_each_isa(run_rsr, isa):
     done = run_rsr("run", MODEL, "-p", SHOWCASE, env={"RSR_FORCE_ISA": isa})
     if done.returncode != 0 and "this machine does not have" in done.stderr:

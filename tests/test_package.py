@@ -35,7 +35,7 @@ def consumer(tmp_path_factory):
     return prefix, work / "build" / "consumer"
 
 
-@pytest.mark.parametrize("isa", ["reference", "avx2", "avxvnni", "avx512bw", "avx512vnni", "avx512vbmi"])
+@pytest.mark.parametrize("isa", ["reference", "avx2", "avxvnni", "avx512bw", "avx512vnni", "avx512vbmi", "amx"])
 def test_consumer_runs_on_each_isa(consumer, isa):
     done = subprocess.run(
         [consumer[1]], capture_output=True, text=True, env={**os.environ, "RSR_FORCE_ISA": isa}

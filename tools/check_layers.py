@@ -33,7 +33,7 @@ ALLOWED = {
 }
 
 ISA_FILE = re.compile(r"^(avx|amx|sse|neon|blocks|bytes|floats|gathers|pairs|repeat)\w*\.(cc|h)$")
-ISA_HEADER = re.compile(r"^kernels/(\w+/)?(avx|blocks|bytes|floats|gathers|pairs|repeat)\w*\.h$")
+ISA_HEADER = re.compile(r"^kernels/(\w+/)?(avx|amx|blocks|bytes|floats|gathers|pairs|repeat)\w*\.h$")
 ISA_MAY_INCLUDE = re.compile(r"^(immintrin\.h|cstdint|cstddef)$")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
 

@@ -17,8 +17,8 @@ struct ContextOptions {
   /// 0: as many as this process may really use (CPU affinity and container quota).
   int threads = 0;
   /// Instruction set of the kernels: "reference", "avx2", "avxvnni", "avx512bw", "avx512vnni",
-  /// "avx512vbmi". Empty: the environment variable RSR_FORCE_ISA when it is set, else the best that
-  /// this machine has.
+  /// "avx512vbmi", "amx". Empty: the environment variable RSR_FORCE_ISA when it is set, else the
+  /// best that this machine has.
   std::string_view isa = {};
   /// Keeps each thread that the context starts on a core of its own. Good on a machine that does
   /// nothing else; on a busy one the system places threads better. The caller's thread is left

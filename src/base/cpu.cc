@@ -2,6 +2,7 @@
 
 #include <cpuid.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -77,6 +78,8 @@ const char* isa_name(Isa isa) {
       return "avx512vnni";
     case Isa::avx512vbmi:
       return "avx512vbmi";
+    case Isa::amx:
+      return "amx";
   }
   return "?";
 }
@@ -121,6 +124,28 @@ bool has_avx512bw() {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
 
+/// The registers that the system saves for a process: XCR0. Only where CPUID says OSXSAVE, which
+/// every test for AVX asks first.
+uint64_t saved_registers() {
+  uint32_t low = 0;
+  uint32_t high = 0;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return uint64_t{high} << 32 | low;
+}
+
+/// Tiles with int8 products. Linux keeps their eight KiB of registers from a process until it asks
+/// (since 5.16); older kernels and a sandbox that forbids the question say no.
+bool has_amx() {
+  constexpr unsigned kTile = 1u << 24;  // CPUID leaf 7, EDX
+  constexpr unsigned kInt8 = 1u << 25;
+  constexpr uint64_t kTileState = uint64_t{3} << 17;  // XCR0: TILECFG, TILEDATA
+  constexpr int kRequestPermission = 0x1023;          // ARCH_REQ_XCOMP_PERM of <asm/prctl.h>
+  constexpr int kTileData = 18;
+  if ((Cpuid(7, 0).edx & (kTile | kInt8)) != (kTile | kInt8)) return false;
+  if ((saved_registers() & kTileState) != kTileState) return false;
+  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
 bool ask_processor(Isa isa) {
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
@@ -138,6 +163,8 @@ bool ask_processor(Isa isa) {
     case Isa::avx512vbmi:
       return ask_processor(Isa::avx512vnni) && __builtin_cpu_supports("avx512vbmi") &&
              __builtin_cpu_supports("gfni");
+    case Isa::amx:
+      return ask_processor(Isa::avx512vbmi) && has_amx();
   }
   return false;
 }

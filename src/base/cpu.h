@@ -17,11 +17,12 @@ enum class Isa {
   avxvnni,     ///< avx2 and 256-bit dot products
   avx512bw,    ///< AVX-512 F, BW, VL, DQ
   avx512vnni,  ///< avx512bw and 512-bit dot products
-  avx512vbmi   ///< avx512vnni, byte permutes (VBMI) and GFNI
+  avx512vbmi,  ///< avx512vnni, byte permutes (VBMI) and GFNI
+  amx          ///< avx512vbmi and int8 products of tiles (AMX-TILE, AMX-INT8)
 };
 
-inline constexpr Isa kAllIsas[] = {Isa::reference, Isa::avx2,       Isa::avxvnni,
-                                   Isa::avx512bw,  Isa::avx512vnni, Isa::avx512vbmi};
+inline constexpr Isa kAllIsas[] = {Isa::reference,  Isa::avx2,       Isa::avxvnni, Isa::avx512bw,
+                                   Isa::avx512vnni, Isa::avx512vbmi, Isa::amx};
 
 const char* isa_name(Isa isa);
 
@@ -35,7 +36,8 @@ constexpr bool isa_includes(Isa isa, Isa part) {
 /// The instruction set of that name; an unknown name is an error that lists the known ones.
 Result<Isa> isa_from_name(std::string_view name);
 
-/// True when processor and operating system support the set.
+/// True when processor and operating system support the set. The first call asks Linux for the
+/// permission to use tile registers, which from then on all threads of the process have.
 bool has_isa(Isa isa);
 
 /// The best set that the machine has.

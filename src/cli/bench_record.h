@@ -36,10 +36,11 @@ struct BenchRecord {
   std::string residency;   // what the weights were prepared for
   bool whole_call = true;  // floats in, floats out
   int repeats = 0;
-  int64_t checked = 0;       // results compared with the plain product
-  double error_norm = 0;     // of the results' difference, relative to their norm
-  double dot_peak_macs = 0;  // int8 multiply-adds per second from registers; 0: unknown
-  double fma_peak_macs = 0;  // the same for fp32
+  int64_t checked = 0;        // results compared with the plain product
+  double error_norm = 0;      // of the results' difference, relative to their norm
+  double dot_peak_macs = 0;   // int8 multiply-adds per second from registers; 0: unknown
+  double tile_peak_macs = 0;  // the same with tiles (AMX); 0: none
+  double fma_peak_macs = 0;   // the same for fp32
   double prepare_seconds = 0;
   std::string cpu;
   std::string error;  // what went wrong; times are then 0

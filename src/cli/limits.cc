@@ -29,11 +29,18 @@ double peak(base::ThreadPool& pool, const Entry& kernel) {
 void Limits::sample_registers() {
   using namespace kernels;
   dot_.push_back(peak<PeakI8>(pool_, best_kernel(kPeakI8, isa_)));
+  for (const auto& kernel : kPeakTilesI8) {
+    if (base::isa_includes(isa_, kernel.isa)) tile_.push_back(peak<PeakI8>(pool_, kernel));
+  }
   fma_.push_back(peak<PeakF32>(pool_, best_kernel(kPeakF32, isa_)));
 }
 
 double Limits::dot_macs() const {
   return median_of(dot_);
+}
+
+double Limits::tile_macs() const {
+  return median_of(tile_);
 }
 
 double Limits::fma_macs() const {

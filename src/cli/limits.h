@@ -21,14 +21,17 @@ class Limits {
 
   /// Medians, of all threads together; 0 where nothing was measured.
   double read_bytes_per_second() const { return read_.bytes_per_second(); }
-  double dot_macs() const;  ///< int8 multiply-adds per second with the dot product of the ISA
-  double fma_macs() const;  ///< fp32 fused multiply-adds per second
+  double dot_macs()
+      const;  ///< int8 multiply-adds per second with the vector dot product of the ISA
+  double tile_macs() const;  ///< the same with its products of tiles; 0 where it has none
+  double fma_macs() const;   ///< fp32 fused multiply-adds per second
 
  private:
   base::ThreadPool& pool_;
   base::Isa isa_;
   ReadSamples read_;
   std::vector<double> dot_;
+  std::vector<double> tile_;
   std::vector<double> fma_;
 };
 

@@ -57,7 +57,7 @@ constexpr const char* kExamples =
     "  rsr tune --suite models\n"
     "\n"
     "`rsr COMMAND --help` explains a command. RSR_FORCE_ISA chooses another instruction set\n"
-    "than the best one: reference, avx2, avxvnni, avx512bw, avx512vnni, avx512vbmi.\n"
+    "than the best one: reference, avx2, avxvnni, avx512bw, avx512vnni, avx512vbmi, amx.\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.";
 
 /// What Context::warnings() would say, once for a command whatever contexts it makes. A wrong

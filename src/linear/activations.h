@@ -20,7 +20,7 @@ class Activations {
 
   int64_t batch() const { return batch_; }
   int64_t cols() const { return cols_; }
-  /// Row stride in bytes: at least 31 more than cols, a multiple of 64; the rest of a row is zero.
+  /// Row stride in bytes: at least 31 more than cols, an odd multiple of 64; the rest is zero.
   int64_t stride() const { return stride_; }
   const int8_t* values() const { return values_.data(); }
   /// Sum of the values of each token.

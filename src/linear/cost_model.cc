@@ -81,6 +81,7 @@ constexpr GemmRate kGemmRates[] = {
     {Isa::avxvnni, {60, 90, 92, 108, 115, 116}},
     {Isa::avx512bw, {75, 120, 140, 155, 157, 160}},
     {Isa::avx512vnni, {70, 141, 282, 317, 334, 400}},
+    {Isa::amx, {185, 370, 640, 1000, 1370, 1420}},
 };
 
 /// Between the values for 2^first, 2^(first + 1), ... vectors, on a logarithmic scale.

@@ -14,7 +14,8 @@ using matrix::ColumnLayout;
 
 // Bytes of x below which a second thread is not worth starting: a microsecond or two of copying.
 constexpr int64_t kBytesPerThread = int64_t{16} << 10;
-constexpr int kWidestTile = 32;  // tokens of a tile
+constexpr int kWidestTile = 32;   // tokens of a tile
+constexpr int64_t kRowStep = 64;  // bytes of rows that kernels read at a time (kernels/gemm/gemm.h)
 
 int32_t sum_of(const int8_t* x, int64_t count) {
   int32_t sum = 0;
@@ -28,6 +29,23 @@ void interleave(const int8_t* const* rows, int count, int64_t cols, int8_t* out)
   for (int64_t c = 0; c < cols; c += 4) {
     for (int t = 0; t < count; ++t, out += 4) std::memcpy(out, rows[t] + c, 4);
   }
+}
+
+/// Bytes that may be read of a row, in steps from the begin of each segment on.
+int64_t row_bytes(const ColumnLayout& layout) {
+  const int64_t last = (layout.segments() - 1) * layout.steps_per_segment() * layout.step();
+  return last + (layout.padded_cols() - last + kRowStep - 1) / kRowStep * kRowStep;
+}
+
+/// From row to row: an odd number of steps.
+int64_t row_stride(const ColumnLayout& layout) {
+  return ((row_bytes(layout) + kRowStep - 1) / kRowStep | 1) * kRowStep;
+}
+
+/// True when several rows can be multiplied as they lie there, and fast.
+bool serves_tiles(const ColumnLayout& layout, const RowsI8& x) {
+  return x.readable >= row_bytes(layout) && x.stride % kRowStep == 0 &&
+         reinterpret_cast<uintptr_t>(x.x) % kRowStep == 0;
 }
 
 }  // namespace
@@ -52,14 +70,19 @@ const int32_t* segment_sums(Context::Impl& context, const ColumnLayout& layout, 
 InputsI8 lay_out(Context::Impl& context, const ColumnLayout& layout, const RowsI8& x,
                  int token_tile) {
   const int64_t cols = layout.padded_cols();
+  const bool several_rows = token_tile == 1 && x.batch > 1;
+  const int64_t stride = several_rows ? row_stride(layout) : cols;
   const bool padded = layout.contiguous() && x.readable >= cols;
-  if (padded && token_tile == 1) return {x.x, x.stride, 1};
+  if (several_rows ? padded && serves_tiles(layout, x) : padded && token_tile == 1) {
+    return {x.x, x.stride, 1};
+  }
   RSR_CHECK_OP(token_tile, <=, kWidestTile);
-  if (!padded) context.x_i8.reserve_discard(static_cast<size_t>(x.batch * cols));
+  const bool copied = several_rows || !padded;
+  if (copied) context.x_i8.reserve_discard(static_cast<size_t>(x.batch * stride));
   if (token_tile > 1) context.x_tiles.reserve_discard(static_cast<size_t>(x.batch * cols));
   const auto row = [&](int64_t t) -> const int8_t* {
-    if (padded) return x.x + t * x.stride;
-    int8_t* copy = context.x_i8.data() + t * cols;
+    if (!copied) return x.x + t * x.stride;
+    int8_t* copy = context.x_i8.data() + t * stride;
     layout.spread(x.x + t * x.stride, copy);
     return copy;
   };
@@ -76,7 +99,8 @@ InputsI8 lay_out(Context::Impl& context, const ColumnLayout& layout, const RowsI
   };
   const int64_t tiles = (x.batch + token_tile - 1) / token_tile;
   context.pool.parallel_for(tiles, std::cref(part), 1 + kBytesPerThread / (cols * token_tile));
-  return {token_tile > 1 ? context.x_tiles.data() : context.x_i8.data(), cols, token_tile};
+  if (token_tile > 1) return {context.x_tiles.data(), cols, token_tile};
+  return {context.x_i8.data(), stride, 1};
 }
 
 }  // namespace rsr::linear

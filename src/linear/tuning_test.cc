@@ -108,17 +108,18 @@ TEST(CostModel, ReadingDecidesFromMemoryAndWorkFromTheCache) {
 }
 
 TEST(CostModel, AGemmWinsWhereTheDefaultsUseOne) {
-  const KernelSet kernels(Isa::avx512vbmi);
-  for (const Format format : {Format::t5, Format::t2, Format::b1}) {
-    CostQuestion q{.format = format, .isa = Isa::avx512vbmi, .rows = 4096, .cols = 4096};
-    for (q.batch = 2; q.batch <= 256; q.batch *= 2) {
-      q.kind = KernelKind::matvec;
-      const double matvec = assumed_rate(q);
-      q.kind = KernelKind::gemm;
-      if (q.batch >= default_tuning(format, q.isa).gemm_batch) {
-        EXPECT_GE(assumed_rate(q), matvec) << q.batch;
-      } else {
-        EXPECT_LE(assumed_rate(q), matvec) << q.batch;
+  for (const Isa isa : {Isa::avx512vbmi, Isa::amx}) {
+    for (const Format format : {Format::t5, Format::t2, Format::b1}) {
+      CostQuestion q{.format = format, .isa = isa, .rows = 4096, .cols = 4096};
+      for (q.batch = 2; q.batch <= 256; q.batch *= 2) {
+        q.kind = KernelKind::matvec;
+        const double matvec = assumed_rate(q);
+        q.kind = KernelKind::gemm;
+        if (q.batch >= default_tuning(format, q.isa).gemm_batch) {
+          EXPECT_GE(assumed_rate(q), matvec) << q.batch;
+        } else {
+          EXPECT_LE(assumed_rate(q), matvec) << q.batch;
+        }
       }
     }
   }

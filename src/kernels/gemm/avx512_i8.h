@@ -12,6 +12,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/gemm/avx512_results.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/repeat.h"
 
@@ -89,26 +90,6 @@ void multiply_width(int64_t tokens, const uint8_t* panel, const int8_t* x, int64
   }
 }
 
-inline __mmask16 rows_of_tile(const Output& out, int64_t tile) {
-  const int64_t left = out.rows - tile * kMatvecTileRows;
-  return left >= kMatvecTileRows ? __mmask16{0xFFFF} : static_cast<__mmask16>((1u << left) - 1);
-}
-
-/// One register of results on its way out.
-inline void store(const Output& out, int64_t tile, int64_t token, __m512i sum, __m512 value) {
-  const __mmask16 rows = rows_of_tile(out, tile);
-  const int64_t row = tile * kMatvecTileRows;
-  if (out.sums != nullptr) {
-    return _mm512_mask_storeu_epi32(out.sums + token * out.stride + row, rows, sum);
-  }
-  const float token_scale = out.token_scales != nullptr ? out.token_scales[token] : 1.0f;
-  const __m512 scales = out.row_scales != nullptr
-                            ? _mm512_maskz_loadu_ps(rows, out.row_scales + row)
-                            : _mm512_set1_ps(out.scale);
-  value = _mm512_mul_ps(_mm512_mul_ps(value, _mm512_set1_ps(token_scale)), scales);
-  _mm512_mask_storeu_ps(out.y + token * out.stride + row, rows, value);
-}
-
 /// What belongs to a block of vectors and up to kTiles tiles.
 struct Block {
   int64_t tile;
@@ -167,22 +148,13 @@ void multiply_block(const MatvecI8& p, const Block& b) {
       _mm512_store_si512(sums.at + i, _mm512_setzero_si512());
     }
     add_lines<Format>(p, b, begin, end, sums);
+    const auto tile = [&](int r) { return b.tile + (r < b.tiles ? r : 0); };
+    const Finish finish[kTiles] = {
+        {p, tile(0), group}, {p, tile(1), group}, {p, tile(2), group}, {p, tile(3), group}};
     for (int64_t t = 0; t < b.tokens; ++t) {
-      const __m512i correction = _mm512_set1_epi32(p.corrections[group * p.batch + b.token + t]);
       for (int64_t r = 0; r < b.tiles; ++r) {
         const int64_t at = (t * kTiles + r) * kMatvecTileRows;
-        const __m512i sum = _mm512_sub_epi32(
-            _mm512_sll_epi32(_mm512_load_si512(sums.at + at), _mm_cvtsi32_si128(p.shift)),
-            correction);
-        __m512 value = _mm512_cvtepi32_ps(sum);
-        if (grouped) {
-          const float* scales =
-              p.w.group_scales + ((b.tile + r) * groups + group) * kMatvecTileRows;
-          value = _mm512_mul_ps(value, _mm512_loadu_ps(scales));
-          if (group > 0) value = _mm512_add_ps(_mm512_load_ps(scaled + at), value);
-          _mm512_store_ps(scaled + at, value);
-        }
-        if (group + 1 == groups) store(p.out, b.tile + r, b.token + t, sum, value);
+        finish[r](b.token + t, _mm512_load_si512(sums.at + at), scaled + at);
       }
     }
   }

@@ -31,10 +31,14 @@ const int kRegistered = [] {
   for (const auto& kernel : kGemmI8) {
     if (!base::has_isa(kernel.isa)) continue;
     benchmark::RegisterBenchmark(kernel.name, [&](benchmark::State& s) { run(s, kernel); })
+        ->Arg(2)
+        ->Arg(4)
         ->Arg(8)
         ->Arg(16)
+        ->Arg(32)
         ->Arg(64)
-        ->Arg(128);
+        ->Arg(128)
+        ->Arg(512);
   }
   return 0;
 }();

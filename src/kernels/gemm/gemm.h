@@ -7,6 +7,11 @@
 //
 // and all token tiles are multiplied with it from there, in blocks of registers. So the format of
 // the weights costs nothing from about 32 vectors on.
+//
+// Kernels with a token tile of 1 read x in whole steps of 64 columns from the begin of a segment
+// on: up to 63 bytes of any value behind its end must be readable. They are fast where x begins at
+// a multiple of 64 bytes and x_cols is an odd multiple: what is loaded at a time are then lines of
+// the first cache that do not take each other's place.
 #pragma once
 
 #include <cstdint>

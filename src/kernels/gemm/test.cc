@@ -1,5 +1,7 @@
 // Every gemm kernel against the exact product.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "kernels/gemm/list.h"
 #include "kernels/matvec/expect.h"
@@ -37,10 +39,52 @@ TEST(GemmI8, ShapesBatchesAndTails) {
   }
 }
 
+TEST(GemmI8, EveryTailOfTokens) {
+  for (const auto& kernel : kernels()) {
+    for (int64_t batch = 1; batch <= 100; batch += batch < 40 ? 1 : 15) {
+      // 350 columns: a chunk that is multiplied while another is decoded, and a rest.
+      Problem problem({kernel.format, alphabets_of(kernel.format).back(), 40, 350}, batch);
+      expect_exact(kernel, problem, kernel.token_tile);
+    }
+  }
+}
+
 TEST(GemmI8, MoreTokensThanABlock) {
   for (const auto& kernel : kernels()) {
-    Problem problem({kernel.format, alphabets_of(kernel.format).back(), 70, 100}, 401);
-    expect_exact(kernel, problem, kernel.token_tile);
+    for (const int64_t batch : {192, 257, 401}) {
+      Problem problem({kernel.format, alphabets_of(kernel.format).back(), 70, 100}, batch);
+      expect_exact(kernel, problem, kernel.token_tile);
+    }
+    // So wide that few vectors are a block.
+    Problem wide({kernel.format, alphabets_of(kernel.format).back(), 17, 17000}, 70);
+    expect_exact(kernel, wide, kernel.token_tile);
+  }
+}
+
+TEST(GemmI8, ReadsNothingBehindTheInputs) {
+  // Instructions that sanitizers do not see: a page that must not be read lies behind what may be.
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  for (const auto& kernel : kernels()) {
+    const bool rows = kernel.token_tile == 1;
+    for (const int64_t cols : {64, 333, 2000}) {
+      Problem problem({kernel.format, alphabets_of(kernel.format).back(), 40, cols}, 37);
+      MatvecI8 p = problem.params(kernel.token_tile, false);
+      const int64_t whole = rows ? (p.x_cols + 63) / 64 * 64 - p.x_cols : 0;
+      const auto bytes = static_cast<size_t>(p.batch * p.x_cols + whole);
+      const size_t pages = (bytes + page - 1) / page * page;
+      void* memory =
+          ::mmap(nullptr, pages + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      ASSERT_NE(memory, MAP_FAILED);
+      auto* begin = static_cast<int8_t*>(memory) + pages - bytes;
+      std::copy_n(p.x, p.batch * p.x_cols, begin);
+      ASSERT_EQ(::mprotect(static_cast<int8_t*>(memory) + pages, page, PROT_NONE), 0);
+      p.x = begin;
+      std::vector<int32_t> y(static_cast<size_t>(p.batch * p.out.rows));
+      p.out.sums = y.data();
+      kernel.function(p, 0, problem.packed.tiles());
+      EXPECT_EQ(y.back(), problem.sum(p.batch - 1, p.out.rows - 1)) << kernel.name;
+      ::munmap(memory, pages + page);
+    }
   }
 }
 
@@ -49,8 +93,10 @@ TEST(GemmI8, Extremes) {
     for (const int value : {0, 1}) {
       for (const int x : {-128, 127}) {
         const auto alphabet = alphabets_of(kernel.format).front();
-        Problem problem({kernel.format, alphabet, 20, 70001, 0, 0, value}, 7, x);
-        expect_exact(kernel, problem, kernel.token_tile);
+        Problem deep({kernel.format, alphabet, 20, 70001, 0, 0, value}, 7, x);
+        expect_exact(kernel, deep, kernel.token_tile);
+        Problem wide({kernel.format, alphabet, 20, 3001, 0, 0, value}, 37, x);
+        expect_exact(kernel, wide, kernel.token_tile);
       }
     }
   }
@@ -64,6 +110,10 @@ TEST(GemmI8, ScalesOfTokensRowsAndGroups) {
       if (kernel.format == matrix::Format::t5) continue;
       for (const int64_t group : {64, 128, 50}) {
         Problem grouped({kernel.format, alphabet, 90, 1333, group}, 8);
+        expect_scaled(kernel, grouped, kernel.token_tile, true);
+      }
+      for (const int64_t group : {64, 96, 320}) {
+        Problem grouped({kernel.format, alphabet, 40, 430, group}, 39);
         expect_scaled(kernel, grouped, kernel.token_tile, true);
       }
     }

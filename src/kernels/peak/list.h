@@ -11,6 +11,11 @@ inline constexpr Kernel<PeakI8Function> kPeakI8[] = {
 #include "kernels/peak/kernels.inc"
 };
 
+inline constexpr Kernel<PeakI8Function> kPeakTilesI8[] = {
+#define PEAK_TILES_I8(isa) {base::Isa::isa, "peak_tiles_i8_" #isa, peak_tiles_i8_##isa},
+#include "kernels/peak/kernels.inc"
+};
+
 inline constexpr Kernel<PeakF32Function> kPeakF32[] = {
 #define PEAK_F32(isa) {base::Isa::isa, "peak_f32_" #isa, peak_f32_##isa},
 #include "kernels/peak/kernels.inc"

@@ -6,6 +6,7 @@
 //
 //   peak_i8:  lane += sum over 4 bytes of unsigned a * signed b    (mod 2^32)
 //   peak_f32: lane += a * b
+//   peak_tiles_i8: lane += sum over 64 bytes of unsigned a * signed b (mod 2^32), in tiles of lanes
 //
 // One lane of the first accumulator is given back, so that a test can see that the work was done.
 // The compiler is kept from moving constant parts out of the loop by empty assembly statements.
@@ -22,7 +23,7 @@ struct PeakI8 {
   int64_t rounds = 0;
   int8_t a = 1;
   int8_t b = 1;
-  int32_t lane = 0;           // out: one lane of the first accumulator, rounds * 4 * a * b
+  int32_t lane = 0;           // out: one lane of the first accumulator, as above
   int64_t multiply_adds = 0;  // out: done by all accumulators
 };
 
@@ -38,6 +39,7 @@ using PeakI8Function = void(PeakI8& p) noexcept;
 using PeakF32Function = void(PeakF32& p) noexcept;
 
 #define PEAK_I8(isa) PeakI8Function peak_i8_##isa;
+#define PEAK_TILES_I8(isa) PeakI8Function peak_tiles_i8_##isa;
 #define PEAK_F32(isa) PeakF32Function peak_f32_##isa;
 #include "kernels/peak/kernels.inc"
 

@@ -19,6 +19,18 @@ TEST(PeakI8, EveryRoundIsAdded) {
   }
 }
 
+TEST(PeakTilesI8, EveryRoundIsAdded) {
+  for (const auto& kernel : kPeakTilesI8) {
+    if (!base::has_isa(kernel.isa)) continue;
+    for (const int64_t rounds : {0, 1, 7, 1000}) {
+      PeakI8 p{.rounds = rounds, .a = 100, .b = -127};
+      kernel.function(p);
+      EXPECT_EQ(p.lane, rounds * 64 * 100 * -127) << kernel.name << ", " << rounds << " rounds";
+      EXPECT_EQ(p.multiply_adds == 0, rounds == 0) << kernel.name;
+    }
+  }
+}
+
 TEST(PeakF32, EveryRoundIsAdded) {
   for (const auto& kernel : kPeakF32) {
     if (!base::has_isa(kernel.isa)) continue;
