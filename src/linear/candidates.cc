@@ -33,17 +33,40 @@ Candidate packed(const ProductQuestion& q, KernelKind kind, const Kernel& kernel
   return c;
 }
 
+/// Look-ups with some gain over what else would run.
+template <class Kernel>
+void add_tables(const ProductQuestion& q, base::Isa isa, const Kernel* kernel, double gain,
+                bool chosen, std::vector<Candidate>& all) {
+  if (kernel == nullptr || gain == 0 || q.batch == 1) return;
+  all.push_back(packed(q, KernelKind::tables, *kernel));
+  Candidate& c = all.back();
+  c.question.isa = isa;  // the gain is over what this one has else
+  c.question.tables_gain = gain;
+  c.question.token_tile = kernel->token_tile;
+  c.token_tile = static_cast<int>(std::min<int64_t>(q.batch, kernel->token_tile));
+  c.chosen = chosen;
+}
+
+void add_floats(const KernelSet& kernels, const ProductQuestion& q, Format format,
+                std::vector<Candidate>& all) {
+  const auto at = static_cast<size_t>(format);
+  const BatchShape shape{q.batch, rows_of_call(q.rows, 1, q.threads)};
+  const bool look_up = kernels.look_ups_f32(format, shape) != nullptr;
+  if (const auto* kernel = kernels.matvec_f32[at]; kernel != nullptr) {
+    all.push_back(packed(q, KernelKind::matvec, *kernel));
+    all.back().chosen = !look_up;
+  }
+  add_tables(q, kernels.isa, kernels.gemm_tables_f32[at], float_tables_gain(format, kernels.isa),
+             look_up, all);
+}
+
 void add_packed(const KernelSet& kernels, const ProductQuestion& q, Format format,
                 std::vector<Candidate>& all) {
   const auto at = static_cast<size_t>(format);
   if (matrix::is_ternary(format) == q.binary) return;
-  if (q.floats) {
-    if (const auto* kernel = kernels.matvec_f32[at]; kernel != nullptr) {
-      all.push_back(packed(q, KernelKind::matvec, *kernel));
-    }
-    return;
-  }
-  const auto* chosen = kernels.for_batch(format, {q.batch, rows_of_call(q.rows, 1, q.threads)});
+  if (q.floats) return add_floats(kernels, q, format, all);
+  const BatchShape shape{q.batch, rows_of_call(q.rows, 1, q.threads)};
+  const auto* chosen = kernels.for_batch(format, shape);
   for (const auto* kernel : {kernels.matvec_i8[at], kernels.gemm_i8[at]}) {
     // A gemm never runs for one vector.
     const bool gemm = kernel != nullptr && kernel == kernels.gemm_i8[at];
@@ -53,14 +76,7 @@ void add_packed(const KernelSet& kernels, const ProductQuestion& q, Format forma
     all.back().chosen = kernel == chosen;
   }
   const auto* tables = kernels.gemm_tables_i8[at];
-  const double gain = kernels.tuning.of(format).tables_gain;
-  if (tables == nullptr || gain == 0 || q.batch == 1) return;
-  all.push_back(packed(q, KernelKind::tables, *tables));
-  all.back().question.isa = kernels.isa;  // the gain is over this one's gemm
-  all.back().question.tables_gain = gain;
-  all.back().question.token_tile = tables->token_tile;
-  all.back().token_tile = kernels.token_tile(*tables, q.batch);
-  all.back().chosen = tables == chosen;
+  add_tables(q, kernels.isa, tables, kernels.tuning.of(format).tables_gain, tables == chosen, all);
 }
 
 void add_rsr(const KernelSet& kernels, const ProductQuestion& q, RsrForm form,
@@ -98,7 +114,7 @@ std::vector<Candidate> candidates(const KernelSet& kernels, const ProductQuestio
   for (Candidate& c : all) {
     c.cost = predict(c.question);
     const bool packed = c.question.kind != KernelKind::rsr && c.question.format == format;
-    c.chosen = packed && (q.floats || c.chosen);
+    c.chosen = c.chosen && packed;
   }
   std::stable_sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
     return a.chosen != b.chosen ? a.chosen : a.cost.seconds < b.cost.seconds;

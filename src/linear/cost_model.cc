@@ -101,15 +101,6 @@ double gemm_rate(const CostQuestion& q) {
   return interpolate(found->gmacs, 1, q.batch);
 }
 
-/// Look-ups by what they gain over a gemm with whole token tiles.
-double tables_rate(CostQuestion q) {
-  const int64_t tiles = (q.batch + q.token_tile - 1) / q.token_tile;
-  const auto full = static_cast<double>(q.batch) / static_cast<double>(tiles * q.token_tile);
-  const double share = tables_share(rows_of_call(q.rows, 1, q.threads));
-  q.batch = 64;
-  return gemm_rate(q) * q.tables_gain * full * share;
-}
-
 double matvec_rate(const CostQuestion& q) {
   const MatvecRate* found = nullptr;
   for (const MatvecRate& line : kMatvecRates) {
@@ -120,6 +111,15 @@ double matvec_rate(const CostQuestion& q) {
   // No line: no kernel; the product repacks for every call and then runs as t2.
   if (found == nullptr) return 0.05;
   return interpolate(found->gmacs, 0, q.batch);
+}
+
+/// Look-ups by what they gain over a gemm, or over a matvec of floats, with whole token tiles.
+double tables_rate(CostQuestion q) {
+  const int64_t tiles = (q.batch + q.token_tile - 1) / q.token_tile;
+  const auto full = static_cast<double>(q.batch) / static_cast<double>(tiles * q.token_tile);
+  const double share = tables_share(rows_of_call(q.rows, 1, q.threads));
+  q.batch = 64;
+  return (q.floats ? matvec_rate(q) : gemm_rate(q)) * q.tables_gain * full * share;
 }
 
 int64_t packed_bytes(const CostQuestion& q) {
@@ -167,8 +167,9 @@ void add_packed(const CostQuestion& q, Cost& cost) {
 
 /// Additions of look-ups: one for each group of a row, and one for each entry of a table.
 void count_look_ups(const CostQuestion& q, Cost& cost) {
-  const int group_cols = q.format == Format::b1 ? 6 : 4;
-  const int entries = q.format == Format::b1 ? 64 : 81;
+  const bool binary = q.format == Format::b1;
+  const int group_cols = binary ? (q.floats ? 5 : 6) : q.format == Format::t3 ? 3 : 4;
+  const int entries = binary ? 1 << group_cols : q.format == Format::t3 ? 27 : 81;
   const int64_t groups = (q.cols + group_cols - 1) / group_cols;
   const int64_t tokens = (q.batch + q.token_tile - 1) / q.token_tile * q.token_tile;
   cost.operations = static_cast<double>(groups) * static_cast<double>(tokens) *

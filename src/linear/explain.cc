@@ -44,7 +44,12 @@ std::string explain_packed(const Context::Impl& context, const matrix::Packed& p
   const std::string format = matrix::format_name(packed.format());
   const auto t2 = static_cast<size_t>(matrix::Format::t2);
   const KernelSet& kernels = context.kernels;
+  const BatchShape shape{batch, rows_of_call(packed.rows(), 1, context.pool.threads()),
+                         packed.layout().segments() > 1};
   if (inputs == Inputs::floats) {
+    if (const auto* tables = kernels.look_ups_f32(packed.format(), shape)) {
+      return sentence(tables->name, format, context.isa);
+    }
     if (kernels.matvec_f32[at] != nullptr) {
       return sentence(kernels.matvec_f32[at]->name, format, context.isa) +
              tuned(context, packed.format());
@@ -52,8 +57,6 @@ std::string explain_packed(const Context::Impl& context, const matrix::Packed& p
     return sentence(kernels.matvec_f32[t2]->name, "t2", context.isa) + ", repacked from " + format +
            " for every product: the weight was prepared for integer inputs";
   }
-  const BatchShape shape{batch, rows_of_call(packed.rows(), 1, context.pool.threads()),
-                         packed.layout().segments() > 1};
   if (const auto* kernel = kernels.for_batch(packed.format(), shape); kernel != nullptr) {
     return sentence(kernel->name, format, context.isa) + tuned(context, packed.format());
   }

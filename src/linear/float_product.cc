@@ -110,11 +110,38 @@ void run(Context::Impl& context, const PackedProduct& product, const float* x, i
   context.pool.parallel_for(packed.tiles(), std::cref(part), kWorthAThread / work + 1);
 }
 
+/// All vectors at once, by look-up: each thread makes tables for its part of the rows.
+void look_up(Context::Impl& context, const kernels::GemmTablesF32Kernel& kernel,
+             const PackedProduct& product, const float* x, int64_t batch) {
+  const Packed& packed = *product.packed;
+  context.kernel_scratch.reserve_discard(
+      static_cast<size_t>(context.pool.threads() * kernels::kGemmTablesScratch));
+  kernels::GemmTablesF32 shared;
+  shared.w = matrix_of(product);
+  shared.x = x;
+  shared.x_stride = shared.cols = packed.cols();
+  shared.signs = packed.alphabet() == matrix::Alphabet::signs;
+  shared.batch = batch;
+  shared.out = output_of(product, nullptr);
+  const auto part = [&](base::Range tiles) {
+    kernels::GemmTablesF32 own = shared;
+    own.scratch = context.kernel_scratch.data() + base::pool_thread() * kernels::kGemmTablesScratch;
+    kernel.function(own, tiles.begin, tiles.end);
+  };
+  const int64_t work = kernels::kMatvecTileRows * packed.cols() * batch;
+  context.pool.parallel_for(packed.tiles(), std::cref(part), kWorthAThread / work + 1);
+}
+
 }  // namespace
 
 void multiply_packed(Context::Impl& context, const PackedProduct& product, const float* x,
                      int64_t batch) {
   const Packed& packed = *product.packed;
+  const BatchShape shape{batch, rows_of_call(packed.rows(), 1, context.pool.threads()),
+                         packed.layout().segments() > 1};
+  if (const auto* tables = context.kernels.look_ups_f32(packed.format(), shape)) {
+    return look_up(context, *tables, product, x, batch);
+  }
   const auto* kernel = context.kernels.matvec_f32[static_cast<size_t>(packed.format())];
   if (kernel == nullptr) {
     return with_t2(product,

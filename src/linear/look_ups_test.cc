@@ -2,6 +2,8 @@
 // nothing else tells.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -75,6 +77,32 @@ TEST(LookUps, GiveTheFloatsThatOtherKernelsGive) {
     ASSERT_TRUE(multiply_quantised(context, {&product, 1}, p.xf).ok());
     ASSERT_TRUE(multiply_quantised(plain, {&other, 1}, p.xf).ok());
     EXPECT_EQ(y, expected) << way.isa << " " << way.alphabet << " " << context.threads();
+  });
+}
+
+// A vector among others has the bits that it has alone, which a matvec gives.
+TEST(LookUps, OfFloatsGiveTheBitsOfAVectorAlone) {
+  everywhere([](const Way& way, const Context& context) {
+    const Problem p = problem_of(way);
+    const MatrixView view = way.alphabet == 't'   ? ternary(p.w, p.rows, p.cols)
+                            : way.alphabet == 'b' ? binary(p.w, p.rows, p.cols)
+                                                  : signs(p.w, p.rows, p.cols);
+    const Weight weight = prepare(view, {.scale = 0.25f, .isa = way.isa}).value();
+    const std::string kernel =
+        linear::explain_kernel(context.impl(), weight, Inputs::floats, p.batch);
+    if (way.alphabet == 't' || std::string(way.isa) == "avx2") {
+      EXPECT_EQ(kernel.find("gemm_tables_"), 0u) << way.isa << ": " << kernel;
+    }
+    std::vector<float> y(p.y.size());
+    ASSERT_TRUE(multiply(context, weight, p.xf, y).ok());
+    std::vector<float> alone(static_cast<size_t>(p.rows));
+    for (int64_t t = 0; t < p.batch; t += 9) {
+      const auto x = std::span(p.xf).subspan(static_cast<size_t>(t * p.cols), p.cols);
+      ASSERT_TRUE(multiply(context, weight, x, alone).ok());
+      const auto same = std::span(y).subspan(static_cast<size_t>(t * p.rows), p.rows);
+      EXPECT_TRUE(std::equal(alone.begin(), alone.end(), same.begin()))
+          << way.isa << " " << way.alphabet << " token " << t;
+    }
   });
 }
 

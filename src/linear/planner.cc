@@ -34,12 +34,25 @@ void best_by_format(const List& list, Isa isa, const std::vector<std::string>& d
   }
 }
 
-/// True when look-ups should take less time than a gemm.
-bool tables_win(const Tuning& tuning, const kernels::MatvecI8Kernel& tables, const BatchShape& s) {
-  const int64_t tiles = (s.batch + tables.token_tile - 1) / tables.token_tile;
-  const auto full = static_cast<double>(s.batch) / static_cast<double>(tiles * tables.token_tile);
-  return tuning.tables_gain * full * tables_share(s.rows) > 1;
+/// True when look-ups that gain so much with whole token tiles and many rows should still win.
+bool tables_win(double gain, int token_tile, const BatchShape& s) {
+  const int64_t tiles = (s.batch + token_tile - 1) / token_tile;
+  const auto full = static_cast<double>(s.batch) / static_cast<double>(tiles * token_tile);
+  return s.batch > 1 && !s.grouped && gain * full * tables_share(s.rows) > 1;
 }
+
+struct FloatGain {
+  Format format;
+  Isa isa;  // and those that include it, as far as no later line names them
+  double gain;
+};
+
+// GMAC/s at 2560 x 2560 with 128 vectors against those of a matvec (cost_model.cc), one thread. The
+// look-ups of t3 and b1 in registers (AVX-512) do about as well with one vector at a time.
+constexpr FloatGain kFloatGains[] = {
+    {Format::t2, Isa::avx2, 5},     {Format::t2, Isa::avx512bw, 5}, {Format::t3, Isa::avx2, 100},
+    {Format::t3, Isa::avx512bw, 0}, {Format::b1, Isa::avx2, 10},    {Format::b1, Isa::avx512bw, 0},
+};
 
 /// True when the fastest kernel of a format, which is why the format is chosen, may run.
 bool runs(const FormatQuestion& q, const char* kernel, Isa isa) {
@@ -75,6 +88,14 @@ FormatChoice choose_format(const FormatQuestion& q) {
   return {Format::t5, "integer inputs from memory: bytes count, and 1.6 bits are fewest"};
 }
 
+double float_tables_gain(Format format, Isa isa) {
+  double gain = 0;
+  for (const FloatGain& line : kFloatGains) {
+    if (line.format == format && base::isa_includes(isa, line.isa)) gain = line.gain;
+  }
+  return gain;
+}
+
 KernelSet::KernelSet(Isa chosen, std::vector<std::string> not_these)
     : isa(chosen),
       disabled(std::move(not_these)),
@@ -94,6 +115,7 @@ KernelSet::KernelSet(Isa chosen, std::vector<std::string> not_these)
   best_by_format(kernels::kGemmI8, chosen, disabled, gemm_i8);
   best_by_format(kernels::kGemmTablesI8, chosen, disabled, gemm_tables_i8);
   best_by_format(kernels::kMatvecF32, chosen, disabled, matvec_f32);
+  best_by_format(kernels::kGemmTablesF32, chosen, disabled, gemm_tables_f32);
   for (const auto& kernel : kernels::kAttend) {
     if (!allowed(kernel.name, kernel.isa, chosen, disabled)) continue;
     attention[static_cast<size_t>(kernel.type)].attend = &kernel;
@@ -106,12 +128,20 @@ KernelSet::KernelSet(Isa chosen, std::vector<std::string> not_these)
 
 const kernels::MatvecI8Kernel* KernelSet::for_batch(Format format, const BatchShape& shape) const {
   const auto at = static_cast<size_t>(format);
-  if (!shape.grouped && gemm_tables_i8[at] != nullptr &&
-      tables_win(tuning.of(format), *gemm_tables_i8[at], shape)) {
-    return gemm_tables_i8[at];
+  const auto* tables = gemm_tables_i8[at];
+  if (tables != nullptr && tables_win(tuning.of(format).tables_gain, tables->token_tile, shape)) {
+    return tables;
   }
   const bool gemm = shape.batch >= tuning.of(format).gemm_batch && gemm_i8[at] != nullptr;
   return gemm ? gemm_i8[at] : matvec_i8[at];
+}
+
+const kernels::GemmTablesF32Kernel* KernelSet::look_ups_f32(Format format,
+                                                            const BatchShape& shape) const {
+  const auto* tables = gemm_tables_f32[static_cast<size_t>(format)];
+  const bool win =
+      tables != nullptr && tables_win(float_tables_gain(format, isa), tables->token_tile, shape);
+  return win ? tables : nullptr;
 }
 
 int KernelSet::token_tile(const kernels::MatvecI8Kernel& kernel, int64_t batch) const {

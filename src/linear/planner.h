@@ -67,6 +67,10 @@ constexpr double tables_share(int64_t rows) {
   return static_cast<double>(rows) / static_cast<double>(rows + 130);
 }
 
+/// How many times as fast look-ups are as a matvec for each vector, for float inputs, with whole
+/// token tiles and many rows; 0: there are none, or they lose.
+double float_tables_gain(matrix::Format format, base::Isa isa);
+
 /// The kernels of an instruction set, by format; null where there is none.
 struct KernelSet {
   /// `disabled`: names of kernels that must not run on this machine (a reference kernel always
@@ -80,6 +84,7 @@ struct KernelSet {
   std::array<const kernels::MatvecI8Kernel*, 4> gemm_i8{};
   std::array<const kernels::MatvecI8Kernel*, 4> gemm_tables_i8{};
   std::array<const kernels::MatvecF32Kernel*, 4> matvec_f32{};
+  std::array<const kernels::GemmTablesF32Kernel*, 4> gemm_tables_f32{};
   const kernels::Kernel<kernels::TablesF32Function>* tables_t3 = nullptr;
   const kernels::Kernel<kernels::TablesF32Function>* tables_b1 = nullptr;
   const kernels::Kernel<kernels::QuantizeI8Function>* quantize = nullptr;
@@ -97,6 +102,10 @@ struct KernelSet {
   /// look-ups where their gain outweighs what tables cost: token tiles that are not full, and few
   /// rows to share them. Null when the format has none at all (t3): it is then repacked on the way.
   const kernels::MatvecI8Kernel* for_batch(matrix::Format format, const BatchShape& shape) const;
+
+  /// The look-ups for float inputs where they are faster than a matvec for each vector; else null.
+  const kernels::GemmTablesF32Kernel* look_ups_f32(matrix::Format format,
+                                                   const BatchShape& shape) const;
 
   /// Vectors of a token tile for a kernel and batch.
   int token_tile(const kernels::MatvecI8Kernel& kernel, int64_t batch) const;

@@ -108,27 +108,67 @@ void add_inputs(const Problem& problem, const float* x, std::vector<float>& out)
   }
 }
 
+/// All tokens' inputs in one array, and a matvec's parameters with them.
+class FloatInputs {
+ public:
+  explicit FloatInputs(const Problem& problem) {
+    std::vector<float> inputs;
+    for (int64_t t = 0; t < problem.batch(); ++t) {
+      add_inputs(problem, problem.xf.data() + t * problem.packed.cols(), inputs);
+    }
+    x_ = AlignedArray<float>(inputs.size());
+    std::copy(inputs.begin(), inputs.end(), x_.data());
+  }
+
+  kernels::MatvecF32 params(const Problem& problem, float* y) const {
+    kernels::MatvecF32 p;
+    p.w = problem.matrix_params(problem.groups() > 1);
+    p.x = x_.data();
+    p.x_stride = static_cast<int64_t>(x_.size()) / problem.batch();
+    p.batch = problem.batch();
+    p.out.rows = p.out.stride = problem.packed.rows();
+    p.out.y = y;
+    return p;
+  }
+
+ private:
+  AlignedArray<float> x_;
+};
+
 Trial trial_f32(const kernels::MatvecF32Kernel& kernel, const std::shared_ptr<Problem>& problem,
                 const kernels::MatvecF32Kernel& reference) {
-  std::vector<float> inputs;
-  for (int64_t t = 0; t < problem->batch(); ++t) {
-    add_inputs(*problem, problem->xf.data() + t * problem->packed.cols(), inputs);
-  }
-  const auto x = std::make_shared<AlignedArray<float>>(inputs.size());
-  std::copy(inputs.begin(), inputs.end(), x->data());
-  kernels::MatvecF32 p;
-  p.w = problem->matrix_params(problem->groups() > 1);
-  p.x = x->data();
-  p.x_stride = static_cast<int64_t>(inputs.size()) / problem->batch();
-  p.batch = problem->batch();
-  p.out.rows = p.out.stride = problem->packed.rows();
-  const auto size = static_cast<size_t>(problem->batch() * p.out.rows);
+  const auto inputs = std::make_shared<FloatInputs>(*problem);
+  const auto size = static_cast<size_t>(problem->batch() * problem->packed.rows());
   const auto expected = std::make_shared<std::vector<float>>(size);
   const auto got = std::make_shared<std::vector<float>>(size);
-  p.out.y = expected->data();
-  reference.function(p, 0, problem->packed.tiles());
+  reference.function(inputs->params(*problem, expected->data()), 0, problem->packed.tiles());
+  const kernels::MatvecF32 p = inputs->params(*problem, got->data());
+  return [problem, inputs, p, expected, got, function = kernel.function] {
+    function(p, 0, problem->packed.tiles());
+    return same_values(*got, *expected);
+  };
+}
+
+/// Look-ups of floats, against a matvec with the same order of additions.
+Trial trial_look_ups(const kernels::GemmTablesF32Kernel& kernel,
+                     const std::shared_ptr<Problem>& problem,
+                     const kernels::MatvecF32Kernel& reference) {
+  kernels::GemmTablesF32 p;
+  p.w = problem->matrix_params(false);
+  p.x = problem->xf.data();
+  p.x_stride = p.cols = problem->packed.cols();
+  p.signs = problem->packed.alphabet() == Alphabet::signs;
+  p.batch = problem->batch();
+  p.out.rows = p.out.stride = problem->packed.rows();
+  const auto size = static_cast<size_t>(p.batch * p.out.rows);
+  const auto expected = std::make_shared<std::vector<float>>(size);
+  const auto got = std::make_shared<std::vector<float>>(size);
+  const auto scratch = std::make_shared<AlignedArray<uint8_t>>(kernels::kGemmTablesScratch);
+  const FloatInputs inputs(*problem);
+  reference.function(inputs.params(*problem, expected->data()), 0, problem->packed.tiles());
   p.out.y = got->data();
-  return [problem, x, p, expected, got, function = kernel.function] {
+  p.scratch = scratch->data();
+  return [problem, p, scratch, expected, got, function = kernel.function] {
     function(p, 0, problem->packed.tiles());
     return same_values(*got, *expected);
   };
@@ -162,6 +202,7 @@ std::vector<SelftestCase> kernel_cases() {
   add_packed(kernels::kGemmI8, kernels::kMatvecI8, trial_i8, cases);
   add_packed(kernels::kGemmTablesI8, kernels::kMatvecI8, trial_i8, cases, false);
   add_packed(kernels::kMatvecF32, kernels::kMatvecF32, trial_f32, cases);
+  add_packed(kernels::kGemmTablesF32, kernels::kMatvecF32, trial_look_ups, cases, false);
   add_rsr_cases(cases);
   add_array_cases(cases);
   add_attention_cases(cases);

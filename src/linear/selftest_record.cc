@@ -85,6 +85,7 @@ std::vector<std::string> kernel_names() {
   add_names(kernels::kGemmI8, names);
   add_names(kernels::kGemmTablesI8, names);
   add_names(kernels::kMatvecF32, names);
+  add_names(kernels::kGemmTablesF32, names);
   add_names(kernels::kMatvecGroupsI8, names);
   add_names(kernels::kMatvecGroupsF32, names);
   add_names(kernels::kLanesI8, names);

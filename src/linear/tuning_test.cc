@@ -65,6 +65,19 @@ TEST(KernelSet, LooksUpWhereTablesPay) {
   EXPECT_STREQ(vnni.for_batch(Format::b1, {128, 4096})->name, "gemm_tables_b1_i8_avx512bw");
 }
 
+TEST(KernelSet, LooksUpFloatsWhereTablesPay) {
+  const KernelSet avx2(Isa::avx2);
+  EXPECT_STREQ(avx2.look_ups_f32(Format::t2, {8, 4096})->name, "gemm_tables_t2_f32_avx2");
+  EXPECT_STREQ(avx2.look_ups_f32(Format::b1, {3, 4096})->name, "gemm_tables_b1_f32_avx2");
+  EXPECT_EQ(avx2.look_ups_f32(Format::b1, {1, 4096}), nullptr);
+  EXPECT_EQ(avx2.look_ups_f32(Format::t2, {8, 16}), nullptr);
+  EXPECT_EQ(avx2.look_ups_f32(Format::t2, {8, 4096, true}), nullptr);
+  EXPECT_EQ(KernelSet(Isa::reference).look_ups_f32(Format::t2, {8, 4096}), nullptr);
+  EXPECT_EQ(KernelSet(Isa::avx512bw).look_ups_f32(Format::t3, {64, 4096}), nullptr);
+  EXPECT_STREQ(KernelSet(Isa::avx512bw).look_ups_f32(Format::t2, {64, 4096})->name,
+               "gemm_tables_t2_f32_avx512bw");
+}
+
 // --- predictions
 
 double seconds_of(const KernelSet& kernels, const ProductQuestion& q, Format format) {
