@@ -21,10 +21,12 @@ class Limits {
 
   /// Medians, of all threads together; 0 where nothing was measured.
   double read_bytes_per_second() const { return read_.bytes_per_second(); }
-  double dot_macs()
-      const;  ///< int8 multiply-adds per second with the vector dot product of the ISA
-  double tile_macs() const;  ///< the same with its products of tiles; 0 where it has none
-  double fma_macs() const;   ///< fp32 fused multiply-adds per second
+  /// int8 multiply-adds per second with the vector dot product of the ISA.
+  double dot_macs() const;
+  /// The same with its products of tiles; 0 where it has none.
+  double tile_macs() const;
+  /// fp32 fused multiply-adds per second.
+  double fma_macs() const;
 
  private:
   base::ThreadPool& pool_;
