@@ -41,19 +41,6 @@ bool tables_win(double gain, int token_tile, const BatchShape& s) {
   return s.batch > 1 && !s.grouped && gain * full * tables_share(s.rows) > 1;
 }
 
-struct FloatGain {
-  Format format;
-  Isa isa;  // and those that include it, as far as no later line names them
-  double gain;
-};
-
-// GMAC/s at 2560 x 2560 with 128 vectors against those of a matvec (cost_model.cc), one thread. The
-// look-ups of t3 and b1 in registers (AVX-512) do about as well with one vector at a time.
-constexpr FloatGain kFloatGains[] = {
-    {Format::t2, Isa::avx2, 5},     {Format::t2, Isa::avx512bw, 5}, {Format::t3, Isa::avx2, 100},
-    {Format::t3, Isa::avx512bw, 0}, {Format::b1, Isa::avx2, 10},    {Format::b1, Isa::avx512bw, 0},
-};
-
 /// True when the fastest kernel of a format, which is why the format is chosen, may run.
 bool runs(const FormatQuestion& q, const char* kernel, Isa isa) {
   return allowed(kernel, isa, q.isa, q.disabled);
@@ -86,14 +73,6 @@ FormatChoice choose_format(const FormatQuestion& q) {
             "integer inputs from the cache: instructions count, and 2 bits need fewest"};
   }
   return {Format::t5, "integer inputs from memory: bytes count, and 1.6 bits are fewest"};
-}
-
-double float_tables_gain(Format format, Isa isa) {
-  double gain = 0;
-  for (const FloatGain& line : kFloatGains) {
-    if (line.format == format && base::isa_includes(isa, line.isa)) gain = line.gain;
-  }
-  return gain;
 }
 
 KernelSet::KernelSet(Isa chosen, std::vector<std::string> not_these)

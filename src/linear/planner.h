@@ -67,10 +67,6 @@ constexpr double tables_share(int64_t rows) {
   return static_cast<double>(rows) / static_cast<double>(rows + 130);
 }
 
-/// How many times as fast look-ups are as a matvec for each vector, for float inputs, with whole
-/// token tiles and many rows; 0: there are none, or they lose.
-double float_tables_gain(matrix::Format format, base::Isa isa);
-
 /// The kernels of an instruction set, by format; null where there is none.
 struct KernelSet {
   /// `disabled`: names of kernels that must not run on this machine (a reference kernel always

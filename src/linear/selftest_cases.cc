@@ -6,9 +6,9 @@
 #include "base/aligned.h"
 #include "kernels/gemm/list.h"
 #include "kernels/gemm_tables/list.h"
+#include "kernels/matvec/float_inputs.h"
 #include "kernels/matvec/list.h"
 #include "kernels/matvec/problem.h"
-#include "kernels/tables/list.h"
 #include "linear/selftest_cases.h"
 
 namespace rsr::linear {
@@ -84,65 +84,15 @@ Trial trial_i8(const kernels::MatvecI8Kernel& kernel, const std::shared_ptr<Prob
   };
 }
 
-/// What float kernels read: x in its places, or the reference's tables of it.
-void add_inputs(const Problem& problem, const float* x, std::vector<float>& out) {
-  const matrix::Packed& packed = problem.packed;
-  const matrix::ColumnLayout& layout = packed.layout();
-  const bool t3 = packed.format() == Format::t3;
-  for (int64_t s = 0; s < layout.segments(); ++s) {
-    const base::Range columns = layout.columns(s);
-    const int64_t count = columns.end - columns.begin;
-    const auto at = static_cast<int64_t>(out.size());
-    if (packed.format() == Format::t2) {
-      out.resize(out.size() + static_cast<size_t>(layout.steps(s) * 16));
-      std::copy_n(x + columns.begin, count, out.begin() + at);
-      continue;
-    }
-    const int64_t units = t3 ? layout.steps(s) : (layout.steps(s) + 1) / 2;
-    AlignedArray<float> tables(
-        static_cast<size_t>(units * (t3 ? kernels::kT3LineFloats : kernels::kB1PairFloats)));
-    const kernels::TablesF32 p{x + columns.begin, count, packed.alphabet() == Alphabet::signs,
-                               tables.data()};
-    (t3 ? kernels::kTablesT3F32 : kernels::kTablesB1F32)[0].function(p, 0, units);
-    out.insert(out.end(), tables.data(), tables.data() + tables.size());
-  }
-}
-
-/// All tokens' inputs in one array, and a matvec's parameters with them.
-class FloatInputs {
- public:
-  explicit FloatInputs(const Problem& problem) {
-    std::vector<float> inputs;
-    for (int64_t t = 0; t < problem.batch(); ++t) {
-      add_inputs(problem, problem.xf.data() + t * problem.packed.cols(), inputs);
-    }
-    x_ = AlignedArray<float>(inputs.size());
-    std::copy(inputs.begin(), inputs.end(), x_.data());
-  }
-
-  kernels::MatvecF32 params(const Problem& problem, float* y) const {
-    kernels::MatvecF32 p;
-    p.w = problem.matrix_params(problem.groups() > 1);
-    p.x = x_.data();
-    p.x_stride = static_cast<int64_t>(x_.size()) / problem.batch();
-    p.batch = problem.batch();
-    p.out.rows = p.out.stride = problem.packed.rows();
-    p.out.y = y;
-    return p;
-  }
-
- private:
-  AlignedArray<float> x_;
-};
-
 Trial trial_f32(const kernels::MatvecF32Kernel& kernel, const std::shared_ptr<Problem>& problem,
                 const kernels::MatvecF32Kernel& reference) {
-  const auto inputs = std::make_shared<FloatInputs>(*problem);
+  const auto inputs = std::make_shared<kernels::FloatInputs>(*problem);
   const auto size = static_cast<size_t>(problem->batch() * problem->packed.rows());
   const auto expected = std::make_shared<std::vector<float>>(size);
   const auto got = std::make_shared<std::vector<float>>(size);
-  reference.function(inputs->params(*problem, expected->data()), 0, problem->packed.tiles());
-  const kernels::MatvecF32 p = inputs->params(*problem, got->data());
+  reference.function(inputs->params(*problem, problem->groups() > 1, expected->data()), 0,
+                     problem->packed.tiles());
+  const kernels::MatvecF32 p = inputs->params(*problem, problem->groups() > 1, got->data());
   return [problem, inputs, p, expected, got, function = kernel.function] {
     function(p, 0, problem->packed.tiles());
     return same_values(*got, *expected);
@@ -164,8 +114,8 @@ Trial trial_look_ups(const kernels::GemmTablesF32Kernel& kernel,
   const auto expected = std::make_shared<std::vector<float>>(size);
   const auto got = std::make_shared<std::vector<float>>(size);
   const auto scratch = std::make_shared<AlignedArray<uint8_t>>(kernels::kGemmTablesScratch);
-  const FloatInputs inputs(*problem);
-  reference.function(inputs.params(*problem, expected->data()), 0, problem->packed.tiles());
+  const kernels::FloatInputs inputs(*problem);
+  reference.function(inputs.params(*problem, false, expected->data()), 0, problem->packed.tiles());
   p.out.y = got->data();
   p.scratch = scratch->data();
   return [problem, p, scratch, expected, got, function = kernel.function] {

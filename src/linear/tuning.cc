@@ -43,6 +43,19 @@ constexpr DefaultTuning kDefaults[] = {
     {Format::b1, Isa::amx, {{1024, 2048}, 4, 0}},
 };
 
+struct FloatGain {
+  Format format;
+  Isa isa;  // and those that include it, as far as no later line names them
+  double gain;
+};
+
+// GMAC/s at 2560 x 2560 with 128 vectors against those of a matvec (cost_model.cc), one thread. The
+// look-ups of t3 and b1 in registers (AVX-512) do about as well with one vector at a time.
+constexpr FloatGain kFloatGains[] = {
+    {Format::t2, Isa::avx2, 5},     {Format::t2, Isa::avx512bw, 5}, {Format::t3, Isa::avx2, 100},
+    {Format::t3, Isa::avx512bw, 0}, {Format::b1, Isa::avx2, 10},    {Format::b1, Isa::avx512bw, 0},
+};
+
 }  // namespace
 
 bool operator==(const Tuning& a, const Tuning& b) {
@@ -57,6 +70,14 @@ Tuning default_tuning(Format format, Isa isa) {
     if (line.format == format && base::isa_includes(isa, line.isa)) found = line.tuning;
   }
   return found;
+}
+
+double float_tables_gain(Format format, Isa isa) {
+  double gain = 0;
+  for (const FloatGain& line : kFloatGains) {
+    if (line.format == format && base::isa_includes(isa, line.isa)) gain = line.gain;
+  }
+  return gain;
 }
 
 TuningTable::TuningTable(Isa isa) {

@@ -29,6 +29,10 @@ bool operator==(const Tuning& a, const Tuning& b);
 /// The choice without any measurement; complete, so that no file is needed.
 Tuning default_tuning(matrix::Format format, base::Isa isa);
 
+/// How many times as fast look-ups are as a matvec for each vector, for float inputs, with whole
+/// token tiles and many rows; 0: there are none, or they lose.
+double float_tables_gain(matrix::Format format, base::Isa isa);
+
 /// The block height that was fastest for RSR's index of one shape.
 struct RsrTuning {
   bool binary = false;

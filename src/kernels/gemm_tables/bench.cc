@@ -71,8 +71,9 @@ void add(const List& list) {
     benchmark::RegisterBenchmark(kernel.name, [&](benchmark::State& s) { run(s, kernel); })
         ->Arg(16)
         ->Arg(32)
+        ->Arg(64)
         ->Arg(128)
-        ->Arg(256);
+        ->Arg(512);
   }
 }
 

@@ -8,7 +8,6 @@
 //
 //   static constexpr int kGroupCols, kDigits, kEntries;  // columns of a group; kDigits^kGroupCols
 //   static constexpr int kUnitLines, kLineSteps, kRounds;
-//   static constexpr bool kCorrected;                    // false: digits are the values themselves
 //   static constexpr int column(int group, int digit);   // its place among the unit's columns
 //   template <class V> static void codes(const uint8_t* const* lines, uint32_t* out,
 //                                        int64_t round_stride);   // [round][4 pairs][16]
@@ -45,7 +44,6 @@ struct Quads {
   static constexpr int kUnitLines = 2;
   static constexpr int kLineSteps = 4;
   static constexpr int kRounds = 1;
-  static constexpr bool kCorrected = false;
   static constexpr int column(int group, int digit) {
     return group / 4 * 16 + group % 4 + 4 * digit;
   }
@@ -84,7 +82,6 @@ struct Sixes {
   static constexpr int kUnitLines = 3;
   static constexpr int kLineSteps = 8;
   static constexpr int kRounds = 2;
-  static constexpr bool kCorrected = true;
   static constexpr int column(int group, int digit) {
     if (group == 15) return place(digit / 2, 30 + digit % 2);
     if (group >= 12) return place(group - 12, 24 + digit);

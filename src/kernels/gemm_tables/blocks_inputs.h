@@ -25,18 +25,15 @@ inline RSR_INLINE void spread(const int8_t* x, typename V::Vector* out) {
   out[3] = V::narrow(V::template down32<24>(a), V::template down32<24>(b));
 }
 
-/// The columns of a unit: `steps` of four from x on, [step][width tokens][4]; what a unit has
-/// beyond them is zero, and so are the tokens beyond `width`.
-template <class V, class Code>
+/// `steps` times four columns from x on, [step][width tokens][4]; tokens beyond `width` are zero.
+template <class V>
 void load_columns(const int8_t* x, int64_t steps, int64_t width, typename V::Vector* columns) {
   constexpr int64_t kTokens = V::kBytes / 2;
-  constexpr int64_t kSteps = Code::kUnitLines * Code::kLineSteps;
-  for (int64_t step = 0; step < kSteps; ++step) {
+  for (int64_t step = 0; step < steps; ++step) {
     alignas(64) int8_t padded[4 * kTokens];
     const int8_t* four = x + step * 4 * width;
-    if (step >= steps || width < kTokens) {
-      const int64_t bytes = step < steps ? 4 * width : 0;
-      for (int64_t i = 0; i < 4 * kTokens; ++i) padded[i] = i < bytes ? four[i] : int8_t{0};
+    if (width < kTokens) {
+      for (int64_t i = 0; i < 4 * kTokens; ++i) padded[i] = i < 4 * width ? four[i] : int8_t{0};
       four = padded;
     }
     spread<V>(four, columns + 4 * step);
@@ -65,14 +62,14 @@ inline RSR_INLINE void build_table(const typename V::Vector* columns, int group,
 }
 
 /// How far sums may be from zero: the sums of the columns' positive and negative parts, where
-/// digits are 0 and 1; of |x|, where a digit may turn a column round.
-template <class V, class Code>
+/// digits are 0 and 1 (`digits` is 2); of |x|, where a digit may turn a column round (3).
+template <class V, int digits>
 struct Reach {
   typename V::Vector up = V::zero();
   typename V::Vector down = V::zero();
 
   RSR_INLINE void add(typename V::Vector x) {
-    if constexpr (Code::kDigits == 3) {
+    if constexpr (digits == 3) {
       up = V::add16(up, V::abs16(x));
     } else {
       up = V::add16(up, V::max16(x, V::zero()));
@@ -83,15 +80,16 @@ struct Reach {
     up = V::add16(up, other.up);
     down = V::add16(down, other.down);
   }
-  /// True when some token's is above 32,767; it was not before the last columns, so that 16 bits
-  /// without sign hold it: 32,767 + 48 * 128.
+  /// True when some token's is above 32,767. 16 bits without sign hold it, since what is added to
+  /// at most 32,767 is no more than 255 columns' |x|.
   RSR_INLINE bool too_far() const { return V::any_negative16(V::either(up, down)); }
 };
 
 /// The tables of a round, and how far their columns reach.
 template <class V, class Code>
-Reach<V, Code> build_tables(const typename V::Vector* columns, int round, uint8_t* tables) {
-  Reach<V, Code> reach;
+Reach<V, Code::kDigits> build_tables(const typename V::Vector* columns, int round,
+                                     uint8_t* tables) {
+  Reach<V, Code::kDigits> reach;
   for (int g = 0; g < kRoundGroups; ++g) {
     const int group = round * kRoundGroups + g;
     build_table<V, Code>(columns, group, tables + g * Code::kEntries * V::kBytes);

@@ -5,7 +5,7 @@
 
 #include "kernels/gemm_tables/list.h"
 #include "kernels/matvec/expect.h"
-#include "kernels/matvec/run_f32.h"
+#include "kernels/matvec/float_inputs.h"
 
 namespace rsr::kernels {
 namespace {
@@ -19,17 +19,15 @@ std::vector<GemmTablesF32Kernel> kernels() {
 }
 
 /// What the reference kernel gives, with the scales that run_look_ups() uses as well.
-std::vector<float> reference(Format format, Problem& problem,
+std::vector<float> reference(Format format, const Problem& problem,
                              const std::vector<float>& row_scales) {
-  std::vector<float> y;
+  const FloatInputs inputs(problem);
+  std::vector<float> y(static_cast<size_t>(problem.batch() * problem.packed.rows()));
+  MatvecF32 p = inputs.params(problem, false, y.data());
+  p.out.row_scales = row_scales.empty() ? nullptr : row_scales.data();
   for (const auto& kernel : kMatvecF32) {
-    if (kernel.format == format && kernel.isa == base::Isa::reference) {
-      y = run(kernel, problem, false);
-    }
-  }
-  const int64_t rows = problem.packed.rows();
-  for (size_t i = 0; i < y.size() && !row_scales.empty(); ++i) {
-    y[i] *= row_scales[i % static_cast<size_t>(rows)];
+    if (kernel.format != format || kernel.isa != base::Isa::reference) continue;
+    kernel.function(p, 0, problem.packed.tiles());
   }
   return y;
 }

@@ -3,12 +3,22 @@
 #include <gtest/gtest.h>
 
 #include "kernels/matvec/expect.h"
-#include "kernels/matvec/run_f32.h"
+#include "kernels/matvec/float_inputs.h"
 
 namespace rsr::kernels {
 namespace {
 
 using matrix::Format;
+
+std::vector<float> run(const MatvecF32Kernel& kernel, const Problem& problem, bool grouped) {
+  const FloatInputs inputs(problem);
+  std::vector<float> y(static_cast<size_t>(problem.batch() * problem.packed.rows()), -1);
+  const MatvecF32 p = inputs.params(problem, grouped, y.data());
+  const int64_t tiles = problem.packed.tiles();
+  kernel.function(p, 0, tiles / 2);
+  kernel.function(p, tiles / 2, tiles);
+  return y;
+}
 
 /// |error| <= 1e-6 * sum of |scale * w * x|, for every result.
 void expect_near(const MatvecF32Kernel& kernel, const Problem& problem, bool grouped,

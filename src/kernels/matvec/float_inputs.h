@@ -1,4 +1,4 @@
-// For tests: a float kernel's product of a problem.
+// For tests, and for the self-test: what the float kernels of a format read.
 #pragma once
 
 #include <algorithm>
@@ -34,26 +34,32 @@ inline void add_inputs(const Problem& problem, const float* x, std::vector<float
   }
 }
 
-inline std::vector<float> run(const MatvecF32Kernel& kernel, Problem& problem, bool grouped) {
-  std::vector<float> inputs;
-  for (int64_t t = 0; t < problem.batch(); ++t) {
-    add_inputs(problem, problem.xf.data() + t * problem.packed.cols(), inputs);
+/// All tokens' inputs of a problem, and a matvec's parameters with them.
+class FloatInputs {
+ public:
+  explicit FloatInputs(const Problem& problem) {
+    std::vector<float> inputs;
+    for (int64_t t = 0; t < problem.batch(); ++t) {
+      add_inputs(problem, problem.xf.data() + t * problem.packed.cols(), inputs);
+    }
+    x_ = base::AlignedArray<float>(inputs.size());
+    std::copy(inputs.begin(), inputs.end(), x_.data());
   }
-  base::AlignedArray<float> aligned(inputs.size());
-  std::copy(inputs.begin(), inputs.end(), aligned.data());
-  MatvecF32 p;
-  p.w = problem.matrix_params(grouped);
-  p.x = aligned.data();
-  p.x_stride = static_cast<int64_t>(inputs.size()) / problem.batch();
-  p.batch = problem.batch();
-  p.out.rows = p.out.stride = problem.packed.rows();
-  std::vector<float> y(static_cast<size_t>(problem.batch() * p.out.rows), -1);
-  p.out.y = y.data();
-  p.out.scale = 1.0f;
-  const int64_t tiles = problem.packed.tiles();
-  kernel.function(p, 0, tiles / 2);
-  kernel.function(p, tiles / 2, tiles);
-  return y;
-}
+
+  /// `y` [batch][rows]; `grouped`: with the problem's scales of groups.
+  MatvecF32 params(const Problem& problem, bool grouped, float* y) const {
+    MatvecF32 p;
+    p.w = problem.matrix_params(grouped);
+    p.x = x_.data();
+    p.x_stride = static_cast<int64_t>(x_.size()) / problem.batch();
+    p.batch = problem.batch();
+    p.out.rows = p.out.stride = problem.packed.rows();
+    p.out.y = y;
+    return p;
+  }
+
+ private:
+  base::AlignedArray<float> x_;
+};
 
 }  // namespace rsr::kernels
