@@ -16,9 +16,12 @@ inline std::vector<matrix::Alphabet> alphabets_of(matrix::Format format) {
   return {Alphabet::binary, Alphabet::signs};
 }
 
-/// Exact sums, computed in two ranges of tiles; nothing outside of them is written.
-inline void expect_exact(const MatvecI8Kernel& kernel, Problem& problem, int token_tile) {
+/// Exact sums, computed in two ranges of tiles; nothing outside of them is written. `gray`: for
+/// kernels that read an index of the matrix.
+inline void expect_exact(const MatvecI8Kernel& kernel, Problem& problem, int token_tile,
+                         const GrayGroups* gray = nullptr) {
   MatvecI8 p = problem.params(token_tile, false);
+  p.gray = gray;
   std::vector<int32_t> y(static_cast<size_t>(problem.batch() * p.out.rows), 12345);
   p.out.sums = y.data();
   base::AlignedArray<uint8_t> scratch(static_cast<size_t>(kernel.scratch_bytes));
@@ -42,8 +45,9 @@ inline void expect_exact(const MatvecI8Kernel& kernel, Problem& problem, int tok
 
 /// Floats with scales per token, row and group, bit for bit as the contract says.
 inline void expect_scaled(const MatvecI8Kernel& kernel, Problem& problem, int token_tile,
-                          bool grouped) {
+                          bool grouped, const GrayGroups* gray = nullptr) {
   MatvecI8 p = problem.params(token_tile, grouped);
+  p.gray = gray;
   const int64_t rows = p.out.rows;
   std::vector<float> token_scales;
   for (int64_t t = 0; t < problem.batch(); ++t)

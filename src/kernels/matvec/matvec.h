@@ -20,6 +20,8 @@ struct ColumnGroups;
 
 namespace rsr::kernels {
 
+struct GrayGroups;  // kernels/gemm_gray/gemm_gray.h
+
 inline constexpr int kMatvecTileRows = 16;
 inline constexpr int kMatvecLineBytes = 64;
 inline constexpr int64_t kMaxLines = 16384;
@@ -71,7 +73,8 @@ struct MatvecI8 {
   int shift = 0;
   Prefetch prefetch;
   Output out;
-  void* scratch = nullptr;  // of this call, for kernels that ask for some
+  void* scratch = nullptr;           // of this call, for kernels that ask for some
+  const GrayGroups* gray = nullptr;  // the matrix once more, for gemm_gray
 };
 
 /// Float activations. Format t2 reads x as it is, zero padded; t3 and b1 read tables of sums that

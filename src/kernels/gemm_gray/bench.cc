@@ -1,0 +1,97 @@
+// Each gemm_gray kernel alone, on one thread and a matrix that stays in the caches, by batch and
+// percent of zeros (-1: binary).
+#include <benchmark/benchmark.h>
+
+#include <string>
+
+#include "base/executable_memory.h"
+#include "kernels/gemm_gray/problem.h"
+#include "segment/gray_code.h"
+
+namespace rsr::kernels {
+namespace {
+
+constexpr int64_t kRows = 2560;
+constexpr int64_t kCols = 2560;
+
+/// Inputs as models have them: the largest of some thousand normal numbers becomes 127.
+void make_usual(Problem& problem) {
+  for (size_t i = 0; i < problem.x.size(); ++i) {
+    problem.x[i] = static_cast<int8_t>(std::clamp(problem.xf[i] * 32, -127.0f, 127.0f));
+  }
+}
+
+Problem problem_of(int64_t batch, int zeros) {
+  if (zeros < 0) return {{matrix::Format::b1, matrix::Alphabet::binary, kRows, kCols}, batch};
+  return {{matrix::Format::t2, matrix::Alphabet::ternary, kRows, kCols, 0, zeros}, batch};
+}
+
+void run(benchmark::State& state, const GemmGrayI8Kernel& kernel, bool compiled) {
+  const int64_t batch = state.range(0);
+  Problem problem = problem_of(batch, static_cast<int>(state.range(1)));
+  make_usual(problem);
+  const segment::GrayStream index = gray_stream(problem, kernel.stride());
+  GrayGroups gray = gray_groups(index);
+  segment::GrayCode code;
+  if (compiled) code = segment::compile_gray(index, segment::Lanes::int16, int64_t{1} << 30);
+  const auto memory = base::ExecutableMemory::create(code.code);
+  if (!memory.ok()) return state.SkipWithError(memory.status().message().c_str());
+  if (compiled) {
+    gray.code = memory->data();
+    gray.cell_code = code.cells.data();
+  }
+  MatvecI8 p = problem.params(kernel.token_tile, false);
+  p.gray = &gray;
+  base::AlignedArray<uint8_t> scratch(static_cast<size_t>(gray_scratch_bytes(gray)));
+  p.scratch = scratch.data();
+  std::vector<int32_t> y(static_cast<size_t>(batch * kRows));
+  p.out.sums = y.data();
+  for (auto _ : state) {
+    kernel.function(p, 0, problem.packed.tiles());
+    benchmark::ClobberMemory();
+  }
+  state.counters["GMAC/s"] = benchmark::Counter(1e-9 * static_cast<double>(batch * kRows * kCols),
+                                                benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["B/weight"] =
+      static_cast<double>(compiled ? static_cast<int64_t>(code.code.size()) : index.nbytes()) /
+      static_cast<double>(kRows * kCols);
+}
+
+void compile(benchmark::State& state) {
+  const Problem problem = problem_of(1, static_cast<int>(state.range(0)));
+  const segment::GrayStream index = gray_stream(problem, 64);
+  for (auto _ : state) {
+    const auto code = segment::compile_gray(index, segment::Lanes::int16, int64_t{1} << 30);
+    benchmark::DoNotOptimize(code.code.data());
+  }
+  state.counters["ns/weight"] = benchmark::Counter(
+      1e-9 * static_cast<double>(kRows * kCols),
+      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+
+void build(benchmark::State& state) {
+  const Problem problem = problem_of(1, static_cast<int>(state.range(0)));
+  for (auto _ : state) benchmark::DoNotOptimize(gray_stream(problem, 64).nbytes());
+  state.counters["ns/weight"] = benchmark::Counter(
+      1e-9 * static_cast<double>(kRows * kCols),
+      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+
+const int kRegistered = [] {
+  for (const auto& kernel : kGemmGrayI8) {
+    if (!base::has_isa(kernel.isa)) continue;
+    for (const bool compiled : {false, true}) {
+      const std::string name = std::string(kernel.name) + (compiled ? "/compiled" : "/stream");
+      auto* added = benchmark::RegisterBenchmark(
+          name.c_str(), [&, compiled](benchmark::State& s) { run(s, kernel, compiled); });
+      for (const int zeros : {-1, 33, 50, 70, 90}) added->Args({128, zeros});
+      added->Args({32, 70})->Args({512, 70});
+    }
+  }
+  benchmark::RegisterBenchmark("build", build)->Arg(-1)->Arg(33)->Arg(70);
+  benchmark::RegisterBenchmark("compile", compile)->Arg(-1)->Arg(33)->Arg(70);
+  return 0;
+}();
+
+}  // namespace
+}  // namespace rsr::kernels

@@ -1,0 +1,186 @@
+// The loops of gemm_gray, written once for vectors of 32 and of 64 bytes (`V`, in the ISA files)
+// and for both alphabets.
+//
+// The inputs of up to four token tiles become vectors first, all columns. Then 240 rows at a time,
+// tile of columns by tile of columns, and of that each token tile in turn: the rows' sums and the
+// index of a tile stay in L2, the inputs of a token tile in L1.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/gemm_gray/blocks_cell.h"
+#include "kernels/gemm_gray/gemm_gray.h"
+#include "kernels/gemm_tables/blocks_frame.h"
+#include "kernels/gemm_tables/blocks_sums.h"
+
+namespace rsr::kernels {
+namespace {
+
+// A multiple of 3: blocks of 4 and of 6 rows end where such tiles of 16 do.
+constexpr int64_t kGrayTiles = 15;
+// A range of rows may begin within a block, and end within one.
+constexpr int64_t kGrayRows = kGrayTiles * kMatvecTileRows + 16;
+
+/// V with the additions of int16.
+template <class V>
+struct Int16s : V {
+  static RSR_INLINE auto add(typename V::Vector a, typename V::Vector b) { return V::add16(a, b); }
+  static RSR_INLINE auto sub(typename V::Vector a, typename V::Vector b) { return V::sub16(a, b); }
+};
+
+/// What lies where in the scratch memory.
+template <class V, class Code>
+struct GrayScratch {
+  static constexpr int64_t kRunning =
+      ((kGrayTileCols + Code::kPatterns) / 2 + 5) * int64_t{V::kBytes};
+  static constexpr int64_t kWaiting = Results<V, Code::kDigits>::kMemory;
+  static constexpr int64_t kSums = kBlockVectors * kGrayRows * V::kBytes / 2;
+
+  explicit GrayScratch(void* memory)
+      : running(static_cast<uint8_t*>(memory)),
+        waiting(running + kRunning),
+        sums16(reinterpret_cast<int16_t*>(waiting + kWaiting)),
+        sums32(reinterpret_cast<int32_t*>(sums16 + kSums)),
+        inputs(reinterpret_cast<uint8_t*>(sums32 + kSums)) {
+    static_assert(kRunning + kWaiting + kSums * 6 <= kGrayFixedScratch);
+  }
+
+  uint8_t* running;  // sums of a cell
+  uint8_t* waiting;  // results
+  int16_t* sums16;   // [token tile][row][tokens]
+  int32_t* sums32;   // the same
+  uint8_t* inputs;   // [tile of columns][token tile][column, and kGrayExtraVectors][tokens], int16
+};
+
+/// Up to four token tiles.
+template <class V, class Code>
+class GrayTokens {
+ public:
+  GrayTokens(const MatvecI8& p, int64_t token)
+      : p_(p), gray_(*p.gray), room_(p.scratch), token_(token) {
+    const Sums<V, Code::kDigits> sums(p, token, {});
+    vectors_ = sums.vectors();
+    for (int64_t tile = 0; tile < gray_.tiles(); ++tile) {
+      for (int64_t v = 0; v < vectors_; ++v) {
+        Vector* x = columns(tile, v);
+        const int64_t steps =
+            (smaller(gray_.cols - tile * gray_.tile_cols, gray_.tile_cols) + 3) / 4;
+        load_columns<V>(sums.inputs(v, tile * gray_.tile_cols), steps, sums.width(v), x);
+        TileReach reach;
+        for (int64_t c = 0; c < 4 * steps; ++c) reach.add(x[c]);
+        x += gray_.tile_cols;
+        x[0] = V::zero();
+        x[1] = reach.up;
+        x[2] = reach.down;
+      }
+    }
+  }
+
+  /// The rows of up to kGrayTiles tiles.
+  void multiply(Tiles tiles) {
+    const int64_t row = tiles.first * kMatvecTileRows;
+    const int64_t end = smaller(row + tiles.count * kMatvecTileRows, gray_.rows);
+    first_ = row / Code::kRows;
+    end_ = (end + Code::kRows - 1) / Code::kRows;
+    Sums<V, Code::kDigits> sums(
+        p_, token_, {room_.sums16, room_.sums32, kGrayRows, (end_ - first_) * Code::kRows});
+    for (int64_t v = 0; v < vectors_; ++v) sums.clear(v);
+    for (int64_t tile = 0; tile < gray_.tiles(); ++tile) {
+      for (int64_t v = 0; v < vectors_; ++v) add_tile(tile, v, sums);
+    }
+    sums.write(tiles, row - first_ * Code::kRows, room_.waiting);
+  }
+
+ private:
+  using Words = Int16s<V>;
+  using Vector = typename V::Vector;
+  using TileReach = Reach<V, Code::kDigits>;
+
+  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+  Vector* columns(int64_t tile, int64_t v) const {
+    return reinterpret_cast<Vector*>(room_.inputs) +
+           (tile * vectors_ + v) * (gray_.tile_cols + kGrayExtraVectors);
+  }
+
+  void add_tile(int64_t tile, int64_t v, Sums<V, Code::kDigits>& sums) {
+    const Vector* x = columns(tile, v);
+    const TileReach reach{x[gray_.tile_cols + 1], x[gray_.tile_cols + 2]};
+    if (reach.too_far()) return add_halves(tile, v, sums);
+    sums.expect(v, reach);
+    add_cells(tile, v, x, sums.of(v, 0));
+  }
+
+  /// A tile of columns that could overflow: one half of its columns, then the other.
+  void add_halves(int64_t tile, int64_t v, Sums<V, Code::kDigits>& sums) {
+    alignas(64) Vector half[kGrayTileCols + 1];
+    const Vector* x = columns(tile, v);
+    for (int part = 0; part < 2; ++part) {
+      for (int64_t c = 0; c <= gray_.tile_cols; ++c) {
+        half[c] = (c < kGrayTileCols / 2) == (part == 0) ? x[c] : V::zero();
+      }
+      sums.empty(v);
+      add_cells(tile, v, half, sums.of(v, 0));
+    }
+    sums.empty(v);
+  }
+
+  void add_cells(int64_t tile, int64_t v, const Vector* x, int16_t* sums) const {
+    const auto* inputs = reinterpret_cast<const uint8_t*>(x);
+    auto* y = reinterpret_cast<uint8_t*>(sums);
+    const int64_t cells = tile * gray_.blocks(Code::kRows);
+    for (int64_t b = first_; b < end_; ++b, y += Code::kRows * V::kBytes) {
+      const int64_t cell = cells + b;
+      if (gray_.code != nullptr) {
+        prefetch_next(tile, v, b);
+        run_cell(gray_, cell, inputs, y);
+        continue;
+      }
+      const int64_t* places = gray_.cell_places + cell;
+      add_cell<Words, Code>(
+          {gray_.places + places[0], gray_.places + places[1], gray_.ends + cell * Code::kPatterns},
+          inputs, room_.running, y);
+    }
+  }
+
+  /// While a cell runs: a part of the code of its rows in the next tile of columns, or, in the
+  /// last, of rows as far below them in the first.
+  void prefetch_next(int64_t tile, int64_t v, int64_t block) const {
+    const int64_t blocks = gray_.blocks(Code::kRows);
+    const bool last = tile + 1 == gray_.tiles();
+    const int64_t next = last ? block + end_ - first_ : (tile + 1) * blocks + block;
+    if (!last || next < blocks) prefetch_code(gray_, next, {v, vectors_});
+  }
+
+  const MatvecI8& p_;
+  const GrayGroups& gray_;
+  GrayScratch<V, Code> room_;
+  int64_t token_;
+  int64_t vectors_;
+  int64_t first_ = 0;  // block of rows
+  int64_t end_ = 0;
+};
+
+template <class V, class Code>
+void multiply_gray(const MatvecI8& p, int64_t tile_begin, int64_t tile_end) {
+  for (int64_t token = 0; token < p.batch; token += kBlockVectors * V::kBytes / 2) {
+    GrayTokens<V, Code> tokens(p, token);
+    for (int64_t tile = tile_begin; tile < tile_end;) {
+      const int64_t next = (tile / kGrayTiles + 1) * kGrayTiles;
+      const int64_t end = next < tile_end ? next : tile_end;
+      tokens.multiply({tile, end - tile});
+      tile = end;
+    }
+  }
+}
+
+template <class V>
+void multiply_gray(const MatvecI8& p, int64_t tile_begin, int64_t tile_end) {
+  if (p.gray->ternary) {
+    multiply_gray<V, GrayCode<3, kGrayRowsTernary>>(p, tile_begin, tile_end);
+  } else {
+    multiply_gray<V, GrayCode<2, kGrayRowsBinary>>(p, tile_begin, tile_end);
+  }
+}
+
+}  // namespace
+}  // namespace rsr::kernels

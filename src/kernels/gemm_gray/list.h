@@ -1,0 +1,24 @@
+// The kernels of gemm_gray as data: to select from, to test, to benchmark.
+#pragma once
+
+#include "kernels/gemm_gray/gemm_gray.h"
+#include "kernels/kernel.h"
+
+namespace rsr::kernels {
+
+struct GemmGrayI8Kernel {
+  base::Isa isa;
+  const char* name;
+  MatvecI8Function* function;
+  int token_tile;
+  /// Of the index it reads: bytes of a vector of inputs.
+  int stride() const { return token_tile * 2; }
+};
+
+inline constexpr GemmGrayI8Kernel kGemmGrayI8[] = {
+#define GEMM_GRAY_I8(isa, token_tile) \
+  {base::Isa::isa, "gemm_gray_i8_" #isa, gemm_gray_i8_##isa, token_tile},
+#include "kernels/gemm_gray/kernels.inc"
+};
+
+}  // namespace rsr::kernels
