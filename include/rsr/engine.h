@@ -50,6 +50,12 @@ struct EngineOptions {
   /// and sizes are, in a time that does not depend on the model's size.
   bool verify = false;
   HeadMethod head = HeadMethod::automatic;
+  /// Bytes that indexes for batches may take beside the packed weights (with_batch_index() in
+  /// linear.h), matrix by matrix where they should be faster; 0: none. They are made when the model
+  /// is opened, 2 to 8 ns per weight and thread, and used for prompts: answers keep their bits.
+  int64_t rsr_memory = 0;
+  /// The indexes as machine code.
+  bool jit = false;
 };
 
 /// How one answer is generated. The scores (logits) of the tokens go through these steps, in this

@@ -18,7 +18,10 @@ constexpr const char* kMatvecHelp =
     "matrix again. The share is that of the pure read bandwidth, measured in the same run with "
     "the\n"
     "same threads. Flags that take LIST take values separated by commas; every combination is\n"
-    "measured. --kernel takes automatic, multiply-add, rsr, rsr:FORM, rsr:FORM:K.";
+    "measured. --kernel takes automatic, multiply-add, rsr, rsr:FORM, rsr:FORM:K, and for batches "
+    "of\n"
+    "int8 vectors rsr-stream and rsr-compiled: an index beside the packed weights, as with\n"
+    "--rsr-memory, and that as machine code, as with --jit.";
 
 struct MatvecFlags {
   MatvecLists lists;
@@ -91,9 +94,10 @@ void add_shape(CLI::App& command, MatvecFlags& flags) {
 
 void add_way(CLI::App& command, MatvecFlags& flags) {
   MatvecBenchOptions& one = flags.lists.one;
-  CLI::Option* algorithm = command.add_option("--algorithm", one.algorithm, "How it is computed")
-                               ->check(CLI::IsMember({"automatic", "multiply-add", "rsr"}))
-                               ->capture_default_str();
+  CLI::Option* algorithm =
+      command.add_option("--algorithm", one.algorithm, "How it is computed")
+          ->check(CLI::IsMember({"automatic", "multiply-add", "rsr", "rsr-stream", "rsr-compiled"}))
+          ->capture_default_str();
   CLI::Option* form = command.add_option("--form", one.form, "Form of RSR")
                           ->check(CLI::IsMember({"scatter", "fold", "gray"}))
                           ->capture_default_str();

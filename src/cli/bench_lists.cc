@@ -48,7 +48,8 @@ Status parse_kernel(const std::string& text, MatvecBenchOptions& o) {
   const size_t first = text.find(':');
   const size_t second = first == std::string::npos ? first : text.find(':', first + 1);
   o.algorithm = text.substr(0, first);
-  bool good = o.algorithm == "automatic" || o.algorithm == "multiply-add" || o.algorithm == "rsr";
+  bool good = o.algorithm == "automatic" || o.algorithm == "multiply-add" || o.algorithm == "rsr" ||
+              o.algorithm == "rsr-stream" || o.algorithm == "rsr-compiled";
   if (first != std::string::npos) {
     o.form = text.substr(first + 1, second == std::string::npos ? second : second - first - 1);
     good = good && o.algorithm == "rsr" &&
@@ -61,8 +62,8 @@ Status parse_kernel(const std::string& text, MatvecBenchOptions& o) {
   }
   if (good) return {};
   return base::error(ErrorCode::invalid_argument, "--kernel: \"", text,
-                     "\" is none of automatic, multiply-add, rsr, rsr:FORM, rsr:FORM:K with a form "
-                     "of scatter, fold, gray and K from 0 to 16");
+                     "\" is none of automatic, multiply-add, rsr-stream, rsr-compiled, rsr, "
+                     "rsr:FORM, rsr:FORM:K with a form of scatter, fold, gray and K from 0 to 16");
 }
 
 Result<Many> expand(const MatvecLists& lists) {

@@ -1,6 +1,7 @@
 #include "cli/bench_matvec.h"
 
 #include <algorithm>
+#include <limits>
 #include <span>
 #include <sstream>
 
@@ -46,6 +47,24 @@ PrepareOptions prepare_options(const MatvecBenchOptions& o) {
   return options;
 }
 
+/// The weight as a product is asked for: with an index beside it, or not.
+Result<Weight> finished(const MatvecBenchOptions& o, const Context& context, Weight weight) {
+  const bool compiled = o.algorithm == "rsr-compiled";
+  if (o.algorithm != "rsr-stream" && !compiled) return weight;
+  std::string notice;
+  Weight indexed = with_batch_index(
+      context, weight,
+      {.most_bytes = std::numeric_limits<int64_t>::max(), .jit = compiled, .always = true},
+      &notice);
+  if (notice.empty()) return indexed;
+  return error(ErrorCode::unsupported, o.algorithm, ": ", notice);
+}
+
+/// Bytes that a product reads of a weight.
+int64_t bytes_read(const Weight& weight) {
+  return weight.index_bytes() > 0 ? weight.index_bytes() : weight.nbytes();
+}
+
 /// What prepare_options() depends on: two products with the same text share a weight.
 std::string preparation(const MatvecBenchOptions& o) {
   std::ostringstream text;
@@ -71,8 +90,8 @@ BenchRecord describe(const MatvecBenchOptions& o, const Context& context, const 
       context.impl(), weight, o.activation == "fp32" ? Inputs::floats : Inputs::int8, o.batch);
   r.kernel = r.kernel.substr(0, r.kernel.find(':'));
   r.isa = context.isa();
-  r.bytes = weight.nbytes();
-  r.format_bits_per_weight = 8.0 * static_cast<double>(weight.nbytes()) /
+  r.bytes = bytes_read(weight);
+  r.format_bits_per_weight = 8.0 * static_cast<double>(r.bytes) /
                              (static_cast<double>(o.rows) * static_cast<double>(o.cols));
   r.exact = o.activation == "int8";
   r.rival = rival_of(o);
@@ -132,14 +151,15 @@ Status MatvecBench::use_matrix(const MatvecBenchOptions& o) {
   return {};
 }
 
-Status MatvecBench::use_weight(const MatvecBenchOptions& o) {
+Status MatvecBench::use_weight(const MatvecBenchOptions& o, const Context& context) {
   const std::string how = preparation(o);
   if (prepared_ && prepared_->how == how) return {};
   prepared_.reset();  // first, so that two sets of copies are never held
   const MatrixView view =
       shape_->is_binary ? binary(matrix_, o.rows, o.cols) : ternary(matrix_, o.rows, o.cols);
   const double begin = now_seconds();
-  RSR_ASSIGN_OR_RETURN(Weight weight, prepare(view, prepare_options(o)));
+  RSR_ASSIGN_OR_RETURN(Weight packed, prepare(view, prepare_options(o)));
+  RSR_ASSIGN_OR_RETURN(Weight weight, finished(o, context, std::move(packed)));
   prepared_ = Prepared{how, {std::move(weight)}, now_seconds() - begin};
   return {};
 }
@@ -152,20 +172,22 @@ Result<const Context*> MatvecBench::use_threads(const MatvecBenchOptions& o) {
   return &contexts_.emplace(o.threads, std::move(context)).first->second;
 }
 
-bool MatvecBench::use_copies(const MatvecBenchOptions& o, int64_t cold_bytes) {
+bool MatvecBench::use_copies(const MatvecBenchOptions& o, const Context& context,
+                             int64_t cold_bytes) {
   std::vector<Weight>& copies = prepared_->copies;
   const size_t before = copies.size();
-  const int64_t one = copies.front().nbytes();
+  const int64_t one = bytes_read(copies.front());
   while (o.cold && (copies.size() < 2 || static_cast<int64_t>(copies.size()) * one < cold_bytes)) {
-    copies.push_back(linear::deep_copy(copies.front()));
+    // The first one could be made, so that others can.
+    copies.push_back(finished(o, context, linear::deep_copy(copies.front())).value());
   }
   return copies.size() > before;
 }
 
 Result<std::vector<BenchRecord>> MatvecBench::measure(const MatvecBenchOptions& o) {
   RSR_RETURN_IF_ERROR(use_matrix(o));
-  RSR_RETURN_IF_ERROR(use_weight(o));
   RSR_ASSIGN_OR_RETURN(const Context* context, use_threads(o));
+  RSR_RETURN_IF_ERROR(use_weight(o, *context));
   BenchProduct product(matrix_, *shape_, activation_of(o), o.batch);
   RSR_RETURN_IF_ERROR(product.run(*context, prepared_->copies.front()));
   RSR_ASSIGN_OR_RETURN(const Checked checked, product.check());
@@ -175,7 +197,7 @@ Result<std::vector<BenchRecord>> MatvecBench::measure(const MatvecBenchOptions& 
   record.prepare_seconds = prepared_->seconds;
 
   const int64_t cold_bytes = o.cold_bytes > 0 ? o.cold_bytes : default_cold_bytes();
-  if (use_copies(o, cold_bytes)) {
+  if (use_copies(o, *context, cold_bytes)) {
     // Memory that has just been written is slow for a while on a virtual machine (by up to a third
     // at 640 MB), whose host still arranges its pages.
     for (const Weight& copy : prepared_->copies) {

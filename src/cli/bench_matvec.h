@@ -18,11 +18,12 @@ namespace rsr::cli {
 struct MatvecBenchOptions {
   int64_t rows = 4096;
   int64_t cols = 4096;
-  std::string bits = "ternary";         // or "binary"
-  int zeros = 33;                       // percent, of ternary weights
-  std::string activation = "int8";      // "int8", "quantised", "fp32"
-  std::string algorithm = "automatic";  // "automatic", "multiply-add", "rsr"
-  std::string form = "scatter";         // "scatter", "fold", "gray"
+  std::string bits = "ternary";     // or "binary"
+  int zeros = 33;                   // percent, of ternary weights
+  std::string activation = "int8";  // "int8", "quantised", "fp32"
+  // "automatic", "multiply-add", "rsr"; "rsr-stream", "rsr-compiled": an index for batches
+  std::string algorithm = "automatic";
+  std::string form = "scatter";  // "scatter", "fold", "gray"
   int k = 0;
   std::string residency = "stream";  // or "cache"
   int64_t batch = 1;
@@ -52,11 +53,11 @@ class MatvecBench {
     double seconds = 0;
   };
   Status use_matrix(const MatvecBenchOptions& options);
-  Status use_weight(const MatvecBenchOptions& options);
+  Status use_weight(const MatvecBenchOptions& options, const Context& context);
   Result<const Context*> use_threads(const MatvecBenchOptions& options);
   /// As many copies as make `cold_bytes`, when something is to be measured cold. True: some are
   /// new.
-  bool use_copies(const MatvecBenchOptions& options, int64_t cold_bytes);
+  bool use_copies(const MatvecBenchOptions& options, const Context& context, int64_t cold_bytes);
 
   std::optional<MatrixShape> shape_;
   std::vector<int8_t> matrix_;

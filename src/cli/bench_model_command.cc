@@ -83,6 +83,7 @@ void add_bench_model(CLI::App& bench, Action& action) {
   add_pin(*command, &options.engine.context.pin_threads);
   add_kv(*command, &options.engine.kv_cache);
   add_head(*command, &options.engine.head);
+  add_rsr(*command, &options.engine.rsr_memory, &options.engine.jit);
   add_verify(*command, &options.engine.verify);
   add_measuring(*command, options);
   command->add_flag("--json", flags->json, "Print an array of records instead of the tables");

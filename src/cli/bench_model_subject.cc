@@ -10,6 +10,7 @@
 #include "cli/bench_output.h"
 #include "cli/model_dir.h"
 #include "cli/timing.h"
+#include "engine/batch_indexes.h"
 #include "engine/head.h"
 #include "model/synthetic.h"
 
@@ -59,12 +60,13 @@ Status check_memory(const ModelBenchOptions& o, const ModelConfig& c, base::Isa 
 }
 
 Result<Model> load(const ModelBenchOptions& o, const std::string& directory,
-                   const ModelConfig& config, Context::Impl& context) {
+                   const ModelConfig& config, const Context& context) {
   const auto check = o.engine.verify ? model::FileCheck::contents : model::FileCheck::quick;
   RSR_ASSIGN_OR_RETURN(Model model, o.shape.empty()
-                                        ? model::load_model(context, directory, check)
-                                        : model::synthetic_model(context, config, kSeed));
-  RSR_RETURN_IF_ERROR(engine::add_head_scan(o.engine.head, context, &model));
+                                        ? model::load_model(context.impl(), directory, check)
+                                        : model::synthetic_model(context.impl(), config, kSeed));
+  RSR_RETURN_IF_ERROR(engine::add_head_scan(o.engine.head, context.impl(), &model));
+  engine::add_batch_indexes(o.engine, context, &model);
   return model;
 }
 
@@ -100,7 +102,7 @@ Result<ModelSubject> open_subject(const ModelBenchOptions& o) {
   const Progress progress(1 + prompts.size() + contexts.size() + guesses.size());
   progress.show(0, o.shape.empty() ? "loading" : "making random weights");
   const double begin = now_seconds();
-  Result<Model> model = load(o, directory, config, context.impl());
+  Result<Model> model = load(o, directory, config, context);
   const double seconds = now_seconds() - begin;
   progress.clear();
   if (!model.ok()) return model.status();

@@ -35,11 +35,13 @@ Result<Engine> open_engine(const GenerateFlags& flags);
 /// The error with the flag that helps, where one does.
 Status with_advice(const Status& status);
 
-/// The options --kv and --head, which other commands that run models have too; and an option of
-/// another name that takes what --kv does.
+/// The options --kv, --head and others, which other commands that run models have too; and an
+/// option of another name that takes what --kv does.
 void add_kv(CLI::App& command, KvCacheType* type);
 void add_kv(CLI::App& command, const char* flag, const char* help,
             const std::function<void(KvCacheType)>& take);
 void add_head(CLI::App& command, HeadMethod* method);
+/// --rsr-memory and --jit.
+void add_rsr(CLI::App& command, int64_t* memory, bool* jit);
 
 }  // namespace rsr::cli

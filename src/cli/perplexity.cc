@@ -86,6 +86,7 @@ void add_perplexity(CLI::App& app, Action& action) {
       ->type_name("NAME");
   add_threads(*command, &flags->engine.context.threads);
   add_pin(*command, &flags->engine.context.pin_threads);
+  add_rsr(*command, &flags->engine.rsr_memory, &flags->engine.jit);
   add_verify(*command, &flags->engine.verify);
   command->add_flag("--json", flags->json, "One JSON object");
   command->callback([flags, &action] { action = [flags] { return run_perplexity(*flags); }; });

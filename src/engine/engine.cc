@@ -2,6 +2,7 @@
 #include <new>
 
 #include "base/check.h"
+#include "engine/batch_indexes.h"
 #include "engine/chat_templates.h"
 #include "engine/engine_impl.h"
 #include "engine/head.h"
@@ -15,6 +16,12 @@ namespace {
 static_assert(static_cast<int>(KvCacheType::f32) == static_cast<int>(model::KvType::f32) &&
               static_cast<int>(KvCacheType::f16) == static_cast<int>(model::KvType::f16) &&
               static_cast<int>(KvCacheType::i8) == static_cast<int>(model::KvType::i8));
+
+Status check_memory(int64_t rsr_memory) {
+  if (rsr_memory >= 0) return {};
+  return base::error(ErrorCode::invalid_argument, "rsr_memory is ", rsr_memory,
+                     ", must not be negative");
+}
 
 Result<int64_t> choose_context_length(const model::ModelConfig& config, int64_t asked,
                                       model::KvType kv_type) {
@@ -59,6 +66,7 @@ Status open_chat(const std::string& directory, const std::string& source, Engine
 
 Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
                                                 const EngineOptions& options) {
+  RSR_RETURN_IF_ERROR(check_memory(options.rsr_memory));
   RSR_ASSIGN_OR_RETURN(Context context, Context::create(options.context));
   // The small files first: their errors come at once.
   RSR_ASSIGN_OR_RETURN(const model::ModelConfig config, model::read_config(directory));
@@ -74,6 +82,7 @@ Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
   const auto check = options.verify ? model::FileCheck::contents : model::FileCheck::quick;
   RSR_ASSIGN_OR_RETURN(model::Model model, model::load_model(context.impl(), directory, check));
   RSR_RETURN_IF_ERROR(engine::add_head_scan(options.head, context.impl(), &model));
+  engine::add_batch_indexes(options, context, &model);
   std::shared_ptr<Engine::Impl> impl(new Engine::Impl{.context = std::move(context),
                                                       .model = std::move(model),
                                                       .tokenizer = std::move(tokenizer),

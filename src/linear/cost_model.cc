@@ -84,6 +84,21 @@ constexpr GemmRate kGemmRates[] = {
     {Isa::amx, {185, 370, 640, 1000, 1370, 1420}},
 };
 
+struct GrayRate {
+  Isa isa;  // as above
+  KernelKind kind;
+  double per_weight;    // nanoseconds for a vector
+  double per_addition;  // the same
+};
+
+// Fitted to 2560 x 2560, 128 vectors, one thread: binary, and ternary with 33, 70 and 90% zeros.
+constexpr GrayRate kGrayRates[] = {
+    {Isa::avx2, KernelKind::gray, 0.0002, 0.0182},
+    {Isa::avx2, KernelKind::compiled, 0.0002, 0.0150},
+    {Isa::avx512bw, KernelKind::gray, 0.00035, 0.0109},
+    {Isa::avx512bw, KernelKind::compiled, 0.00015, 0.0092},
+};
+
 /// Between the values for 2^first, 2^(first + 1), ... vectors, on a logarithmic scale.
 template <size_t size>
 double interpolate(const std::array<double, size>& values, int first, int64_t vectors) {
@@ -113,13 +128,32 @@ double matvec_rate(const CostQuestion& q) {
   return interpolate(found->gmacs, 0, q.batch);
 }
 
+/// What is left of a speed when token tiles are not full.
+double full_share(const CostQuestion& q) {
+  const int64_t tiles = (q.batch + q.token_tile - 1) / q.token_tile;
+  return static_cast<double>(q.batch) / static_cast<double>(tiles * q.token_tile);
+}
+
 /// Look-ups by what they gain over a gemm, or over a matvec of floats, with whole token tiles.
 double tables_rate(CostQuestion q) {
-  const int64_t tiles = (q.batch + q.token_tile - 1) / q.token_tile;
-  const auto full = static_cast<double>(q.batch) / static_cast<double>(tiles * q.token_tile);
+  const double full = full_share(q);
   const double share = tables_share(rows_of_call(q.rows, 1, q.threads));
   q.batch = 64;
   return (q.floats ? matvec_rate(q) : gemm_rate(q)) * q.tables_gain * full * share;
+}
+
+/// An index by its additions. Inputs become vectors once for all rows of a thread, which takes as
+/// long as about 80 rows.
+double gray_rate(const CostQuestion& q) {
+  const GrayRate* found = nullptr;
+  for (const GrayRate& line : kGrayRates) {
+    if (line.kind == q.kind && base::isa_includes(q.isa, line.isa)) found = &line;
+  }
+  if (found == nullptr) return 0;
+  const double weights = static_cast<double>(q.rows) * static_cast<double>(q.cols);
+  const auto rows = static_cast<double>(rows_of_call(q.rows, 1, q.threads));
+  const double time = weights * found->per_weight + q.additions * found->per_addition;
+  return weights / time * full_share(q) * rows / (rows + 80);
 }
 
 int64_t packed_bytes(const CostQuestion& q) {
@@ -158,6 +192,15 @@ void add_groups(const CostQuestion& q, Cost& cost) {
       batch * segment::estimate_cycles(q.form, alphabet, q.k, q.rows, q.cols) / kCyclesPerSecond;
 }
 
+/// Two bytes for a place and seven for an instruction, about.
+void add_gray(const CostQuestion& q, Cost& cost) {
+  const double bytes = q.kind == KernelKind::compiled ? 7 : 2.2;
+  cost.bytes = std::llround(q.additions * bytes);
+  cost.operations = q.additions * static_cast<double>(q.batch);
+  cost.work_seconds = static_cast<double>(q.rows) * static_cast<double>(q.cols) *
+                      static_cast<double>(q.batch) / assumed_rate(q);
+}
+
 void add_packed(const CostQuestion& q, Cost& cost) {
   cost.bytes = packed_bytes(q);
   cost.operations =
@@ -179,8 +222,26 @@ void count_look_ups(const CostQuestion& q, Cost& cost) {
 }  // namespace
 
 double assumed_rate(const CostQuestion& q) {
+  if (q.kind == KernelKind::gray || q.kind == KernelKind::compiled) return 1e9 * gray_rate(q);
   if (q.kind == KernelKind::tables) return 1e9 * tables_rate(q);
   return 1e9 * (q.kind == KernelKind::gemm ? gemm_rate(q) : matvec_rate(q));
+}
+
+double assumed_rate(const KernelSet& kernels, Format format, const BatchShape& shape) {
+  const auto* kernel = kernels.for_batch(format, shape);
+  if (kernel == nullptr) return 0;
+  const auto at = static_cast<size_t>(format);
+  CostQuestion q;
+  q.kind = kernel == kernels.gemm_tables_i8[at] ? KernelKind::tables
+           : kernel == kernels.gemm_i8[at]      ? KernelKind::gemm
+                                                : KernelKind::matvec;
+  q.format = format;
+  q.isa = kernels.isa;
+  q.rows = shape.rows;
+  q.batch = shape.batch;
+  q.tables_gain = kernels.tuning.of(format).tables_gain;
+  q.token_tile = kernel->token_tile;
+  return assumed_rate(q);
 }
 
 int threads_used(const CostQuestion& q) {
@@ -202,6 +263,8 @@ Cost predict(const CostQuestion& q) {
           segment::estimate_slice_cycles(q.form, alphabet_of(q), q.k, q.rows, q.cols) /
           kCyclesPerSecond;
     }
+  } else if (q.kind == KernelKind::gray || q.kind == KernelKind::compiled) {
+    add_gray(q, cost);
   } else {
     add_packed(q, cost);
   }

@@ -10,7 +10,11 @@
 
 namespace rsr::linear {
 
-enum class KernelKind { matvec, gemm, tables, rsr };
+struct BatchShape;
+struct KernelSet;
+
+/// gray and compiled: an index beside the packed weights, as places or as machine code.
+enum class KernelKind { matvec, gemm, tables, rsr, gray, compiled };
 
 struct CostQuestion {
   KernelKind kind = KernelKind::matvec;
@@ -26,7 +30,8 @@ struct CostQuestion {
   int64_t batch = 1;
   int threads = 1;
   double tables_gain = 0;  // for tables: Tuning's
-  int token_tile = 1;      // for tables
+  int token_tile = 1;      // for tables, gray, compiled
+  double additions = 0;    // for gray and compiled: of one vector
 };
 
 struct Cost {
@@ -42,6 +47,9 @@ Cost predict(const CostQuestion& question);
 
 /// Multiply-adds per second of one thread with weights in its cache; for all but rsr.
 double assumed_rate(const CostQuestion& question);
+
+/// The same of the kernel that KernelSet::for_batch() gives; 0 where there is none.
+double assumed_rate(const KernelSet& kernels, matrix::Format format, const BatchShape& shape);
 
 /// Threads that a product is split over, of those that there are.
 int threads_used(const CostQuestion& question);

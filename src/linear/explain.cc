@@ -1,7 +1,9 @@
 // Which kernel runs, and why, in words.
 #include <sstream>
 
+#include "linear/batch_index.h"
 #include "linear/linear.h"
+#include "linear/packed_product.h"
 #include "linear/weight.h"
 
 namespace rsr::linear {
@@ -70,6 +72,12 @@ std::string explain_packed(const Context::Impl& context, const matrix::Packed& p
 std::string explain_kernel(const Context::Impl& context, const Weight& weight, Inputs inputs,
                            int64_t batch) {
   if (const auto* packed = std::get_if<matrix::Packed>(&weight.impl().packed)) {
+    const PackedProduct product{packed, nullptr, nullptr, nullptr, weight.batch_index()};
+    if (inputs != Inputs::floats && by_index(context, {&product, 1}, batch)) {
+      return std::string(context.kernels.gemm_gray_i8->name) + ": the index for batches" +
+             (product.index->compiled() ? ", as machine code," : "") +
+             " should be faster than packed weights";
+    }
     return explain_packed(context, *packed, inputs, batch);
   }
   const bool floats = inputs == Inputs::floats;

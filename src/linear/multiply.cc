@@ -90,7 +90,7 @@ Status multiply(const Context& context, const Weight& weight, std::span<const in
   Context::Impl& impl = context.impl();
   const std::lock_guard lock(impl.mutex);
   if (const auto* packed = std::get_if<Packed>(&w.packed)) {
-    const PackedProduct product{packed, nullptr, y.data(), nullptr};
+    const PackedProduct product{packed, nullptr, y.data(), nullptr, weight.batch_index()};
     linear::multiply_packed(impl, {&product, 1}, {x.data(), w.cols, w.cols, w.cols, batch, nullptr},
                             nullptr);
     return {};
@@ -159,7 +159,7 @@ void multiply(Context::Impl& context, std::span<const Product> products, const A
       multiply_rsr(context, w, x, product.y.data());
       continue;
     }
-    packed[count++] = {matrix, &w.scales, nullptr, product.y.data()};
+    packed[count++] = {matrix, &w.scales, nullptr, product.y.data(), product.weight->batch_index()};
     if (count == packed.size()) flush();
   }
   flush();
@@ -174,7 +174,7 @@ void multiply(Context::Impl& context, const Weight& weight, const float* x, int6
               float* y) {
   const Weight::Impl& w = weight.impl();
   if (const auto* packed = std::get_if<Packed>(&w.packed)) {
-    return multiply_packed(context, {packed, &w.scales, nullptr, y}, x, batch);
+    return multiply_packed(context, {packed, &w.scales, nullptr, y, nullptr}, x, batch);
   }
   linear::for_each_sum(context, std::get<RsrWeight>(w.packed), Batch<float>{x, w.cols, batch, {}},
                        context.y_f32,

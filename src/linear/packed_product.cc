@@ -2,6 +2,9 @@
 
 #include <array>
 
+#include "linear/batch_index.h"
+#include "linear/cost_model.h"
+
 namespace rsr::linear {
 namespace {
 
@@ -19,9 +22,11 @@ const int32_t* no_corrections(Context::Impl& context, const ColumnLayout& layout
 
 /// One product of a pass, ready to run over ranges of tiles.
 struct Job {
-  const kernels::MatvecI8Kernel* kernel = nullptr;
+  kernels::MatvecI8Function* function = nullptr;
+  int64_t scratch_bytes = 0;
   MatvecI8 params;
   int64_t tiles = 0;
+  kernels::GrayGroups gray;
 };
 
 /// Runs all jobs side by side: thread i takes the i-th part of all tiles, so each streams its own
@@ -33,7 +38,7 @@ void run_jobs(Context::Impl& context, std::span<const Job> jobs) {
   for (const Job& job : jobs) {
     tiles += job.tiles;
     work = std::max(work, kernels::kMatvecTileRows * job.params.x_cols * job.params.batch);
-    scratch_bytes = std::max(scratch_bytes, job.kernel->scratch_bytes);
+    scratch_bytes = std::max(scratch_bytes, job.scratch_bytes);
   }
   context.kernel_scratch.reserve_discard(
       static_cast<size_t>(context.pool.threads() * scratch_bytes));
@@ -45,8 +50,9 @@ void run_jobs(Context::Impl& context, std::span<const Job> jobs) {
       const int64_t end = std::min(range.end - first, job.tiles);
       if (begin < end) {
         MatvecI8 params = job.params;
-        params.scratch = scratch + base::pool_thread() * job.kernel->scratch_bytes;
-        job.kernel->function(params, begin, end);
+        params.gray = &job.gray;
+        params.scratch = scratch + base::pool_thread() * job.scratch_bytes;
+        job.function(params, begin, end);
       }
       first += job.tiles;
     }
@@ -54,16 +60,25 @@ void run_jobs(Context::Impl& context, std::span<const Job> jobs) {
   context.pool.parallel_for(tiles, std::cref(part), kWorthAThread / work + 1);
 }
 
-/// The kernel of a pass; null when the format has none.
-const kernels::MatvecI8Kernel* kernel_of(const Context::Impl& context,
-                                         std::span<const PackedProduct> products, int64_t batch) {
+int64_t rows_of(std::span<const PackedProduct> products) {
   int64_t rows = 0;
   for (const PackedProduct& product : products) rows += product.packed->rows();
-  const Packed& first = *products[0].packed;
-  return context.kernels.for_batch(
-      first.format(),
-      {batch, rows_of_call(rows, static_cast<int64_t>(products.size()), context.pool.threads()),
-       first.layout().segments() > 1});
+  return rows;
+}
+
+BatchShape shape_of(const Context::Impl& context, std::span<const PackedProduct> products,
+                    int64_t batch) {
+  return {batch,
+          rows_of_call(rows_of(products), static_cast<int64_t>(products.size()),
+                       context.pool.threads()),
+          products[0].packed->layout().segments() > 1};
+}
+
+/// The kernel of a pass for packed weights; null when the format has none.
+const kernels::MatvecI8Kernel* kernel_of(const Context::Impl& context,
+                                         std::span<const PackedProduct> products, int64_t batch) {
+  return context.kernels.for_batch(products[0].packed->format(),
+                                   shape_of(context, products, batch));
 }
 
 /// Jobs of one pass. Inputs and sums of them are in the context's scratch; all products have the
@@ -71,13 +86,16 @@ const kernels::MatvecI8Kernel* kernel_of(const Context::Impl& context,
 void make_jobs(Context::Impl& context, std::span<const PackedProduct> products, const RowsI8& x,
                const float* token_scales, std::span<Job> jobs) {
   const Packed& first = *products[0].packed;
+  const bool indexed = by_index(context, products, x.batch);
   const auto* kernel = kernel_of(context, products, x.batch);
   const ColumnLayout& layout = first.layout();
   const bool binary = first.alphabet() == matrix::Alphabet::binary;
   MatvecI8 shared;
   shared.corrections =
       binary ? no_corrections(context, layout, x.batch) : segment_sums(context, layout, x);
-  const InputsI8 inputs = lay_out(context, layout, x, context.kernels.token_tile(*kernel, x.batch));
+  const int token_tile = indexed ? context.kernels.gemm_gray_i8->token_tile
+                                 : context.kernels.token_tile(*kernel, x.batch);
+  const InputsI8 inputs = lay_out(context, layout, x, token_tile);
   shared.x = inputs.x;
   shared.x_cols = inputs.x_cols;
   shared.token_tile = inputs.token_tile;
@@ -85,9 +103,14 @@ void make_jobs(Context::Impl& context, std::span<const PackedProduct> products, 
   shared.prefetch = context.kernels.tuning.of(first.format()).prefetch;
   shared.shift = first.alphabet() == matrix::Alphabet::signs ? 1 : 0;
   for (size_t i = 0; i < products.size(); ++i) {
-    jobs[i] = {kernel, shared, products[i].packed->tiles()};
-    jobs[i].params.w = matrix_of(products[i]);
-    jobs[i].params.out = output_of(products[i], token_scales);
+    Job& job = jobs[i];
+    job = {kernel->function, kernel->scratch_bytes, shared, products[i].packed->tiles(), {}};
+    job.params.w = matrix_of(products[i]);
+    job.params.out = output_of(products[i], token_scales);
+    if (!indexed) continue;
+    job.function = context.kernels.gemm_gray_i8->function;
+    job.gray = products[i].index->groups();
+    job.scratch_bytes = kernels::gray_scratch_bytes(job.gray);
   }
 }
 
@@ -97,10 +120,31 @@ bool same_pass(const PackedProduct& a, const PackedProduct& b) {
   const Packed& y = *b.packed;
   const bool same_groups = (a.sums != nullptr) == (b.sums != nullptr) &&
                            x.layout().group_size() == y.layout().group_size();
-  return x.format() == y.format() && x.alphabet() == y.alphabet() && same_groups;
+  return x.format() == y.format() && x.alphabet() == y.alphabet() && same_groups &&
+         (a.index == nullptr) == (b.index == nullptr);
 }
 
 }  // namespace
+
+bool by_index(const Context::Impl& context, std::span<const PackedProduct> products,
+              int64_t batch) {
+  const auto* kernel = context.kernels.gemm_gray_i8;
+  // Fewer vectors never gain; so decoding asks no further.
+  if (kernel == nullptr || batch <= kernel->token_tile / 4) return false;
+  double additions = 0;
+  for (const PackedProduct& product : products) {
+    if (product.index == nullptr || product.index->stream.stride != kernel->stride()) return false;
+    additions += static_cast<double>(product.index->stream.additions);
+  }
+  const Weight::BatchIndex& first = *products[0].index;
+  if (first.asked_for) return true;
+  CostQuestion q = gray_question(context.kernels, first.stream, additions, first.compiled());
+  q.rows = rows_of(products);
+  q.batch = batch;
+  q.threads = context.pool.threads();
+  return assumed_rate(q) > assumed_rate(context.kernels, products[0].packed->format(),
+                                        shape_of(context, products, batch));
+}
 
 kernels::PackedMatrix matrix_of(const PackedProduct& product) {
   const Packed& packed = *product.packed;
@@ -160,9 +204,7 @@ void for_each_score(Context::Impl& context, const PackedProduct& product, const 
   }
   Job job;
   make_jobs(context, {&product, 1}, x, nullptr, {&job, 1});
-  const auto part = [&](base::Range tiles) {
-    scan(job.params, tiles, job.kernel->function, receive);
-  };
+  const auto part = [&](base::Range tiles) { scan(job.params, tiles, job.function, receive); };
   const int64_t work = kernels::kMatvecTileRows * product.packed->cols();
   context.pool.parallel_for(job.tiles, std::cref(part), kWorthAThread / work + 1);
 }

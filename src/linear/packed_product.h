@@ -23,6 +23,7 @@ struct PackedProduct {
   const Scales* scales = nullptr;
   int32_t* sums = nullptr;  // [batch, rows]; or
   float* y = nullptr;       // [batch, rows]
+  const Weight::BatchIndex* index = nullptr;
 };
 
 // Matrices of one pass at most; more are several passes. q, k and v are three.
@@ -43,6 +44,10 @@ void for_each_score(Context::Impl& context, const PackedProduct& product, const 
                     const ReceiveScores& receive);
 void for_each_score(Context::Impl& context, const PackedProduct& product, const float* x,
                     const ReceiveScores& receive);
+
+/// True when a pass over these matrices uses their indexes for batches: all have one that this
+/// context reads, and gain by it.
+bool by_index(const Context::Impl& context, std::span<const PackedProduct> products, int64_t batch);
 
 // What the files of this header share.
 

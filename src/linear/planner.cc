@@ -95,6 +95,9 @@ KernelSet::KernelSet(Isa chosen, std::vector<std::string> not_these)
   best_by_format(kernels::kGemmTablesI8, chosen, disabled, gemm_tables_i8);
   best_by_format(kernels::kMatvecF32, chosen, disabled, matvec_f32);
   best_by_format(kernels::kGemmTablesF32, chosen, disabled, gemm_tables_f32);
+  for (const auto& kernel : kernels::kGemmGrayI8) {
+    if (allowed(kernel.name, kernel.isa, chosen, disabled)) gemm_gray_i8 = &kernel;
+  }
   for (const auto& kernel : kernels::kAttend) {
     if (!allowed(kernel.name, kernel.isa, chosen, disabled)) continue;
     attention[static_cast<size_t>(kernel.type)].attend = &kernel;

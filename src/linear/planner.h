@@ -10,6 +10,7 @@
 #include "kernels/attention/list.h"
 #include "kernels/dense/list.h"
 #include "kernels/gemm/list.h"
+#include "kernels/gemm_gray/list.h"
 #include "kernels/gemm_tables/list.h"
 #include "kernels/lanes/list.h"
 #include "kernels/matvec/list.h"
@@ -79,6 +80,7 @@ struct KernelSet {
   std::array<const kernels::MatvecI8Kernel*, 4> matvec_i8{};
   std::array<const kernels::MatvecI8Kernel*, 4> gemm_i8{};
   std::array<const kernels::MatvecI8Kernel*, 4> gemm_tables_i8{};
+  const kernels::GemmGrayI8Kernel* gemm_gray_i8 = nullptr;  // for weights with a batch index
   std::array<const kernels::MatvecF32Kernel*, 4> matvec_f32{};
   std::array<const kernels::GemmTablesF32Kernel*, 4> gemm_tables_f32{};
   const kernels::Kernel<kernels::TablesF32Function>* tables_t3 = nullptr;

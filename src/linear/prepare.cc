@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "linear/batch_index.h"
 #include "linear/linear.h"
 #include "linear/packing_isa.h"
 #include "linear/planner.h"
@@ -102,6 +103,9 @@ std::string Weight::describe() const {
         << ", multiply-add";
   }
   out << ", " << bits << " bits per weight";
+  if (index_bytes() > 0) {
+    out << " with an index for batches" << (index_->compiled() ? ", machine code" : "");
+  }
   return out.str();
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/aligned.h"
 #include "kernels/gemm/list.h"
+#include "kernels/gemm_gray/problem.h"
 #include "kernels/gemm_tables/list.h"
 #include "kernels/matvec/float_inputs.h"
 #include "kernels/matvec/list.h"
@@ -49,12 +50,14 @@ void for_each_problem(Format format, bool takes_groups, const Make& make) {
   }
 }
 
-/// Integer sums where there are no groups, which plain arithmetic knows; else floats.
+/// Integer sums where there are no groups, which plain arithmetic knows; else floats. `gray` for
+/// kernels that read an index.
 Trial trial_i8(const kernels::MatvecI8Kernel& kernel, const std::shared_ptr<Problem>& problem,
-               const kernels::MatvecI8Kernel& reference) {
+               const kernels::MatvecI8Kernel& reference, const kernels::GrayGroups* gray) {
   const bool grouped = problem->groups() > 1;
   const auto tile = static_cast<int>(std::min<int64_t>(problem->batch(), kernel.token_tile));
   kernels::MatvecI8 p = problem->params(tile, grouped);
+  p.gray = gray;
   const auto size = static_cast<size_t>(problem->batch() * p.out.rows);
   const auto expected = std::make_shared<std::vector<int32_t>>(size);
   const auto got = std::make_shared<std::vector<int32_t>>(size);
@@ -82,6 +85,11 @@ Trial trial_i8(const kernels::MatvecI8Kernel& kernel, const std::shared_ptr<Prob
     function(p, tiles / 3, tiles);
     return same_values(*got, *expected);
   };
+}
+
+Trial trial_packed(const kernels::MatvecI8Kernel& kernel, const std::shared_ptr<Problem>& problem,
+                   const kernels::MatvecI8Kernel& reference) {
+  return trial_i8(kernel, problem, reference, nullptr);
 }
 
 Trial trial_f32(const kernels::MatvecF32Kernel& kernel, const std::shared_ptr<Problem>& problem,
@@ -144,13 +152,38 @@ void add_packed(const List& list, const References& references, const MakeTrial&
   }
 }
 
+/// An index as places, and as machine code where that is allowed.
+void add_gray(std::vector<SelftestCase>& cases) {
+  for (const auto& kernel : kernels::kGemmGrayI8) {
+    if (!base::has_isa(kernel.isa)) continue;
+    SelftestCase one{kernel.name, {}};
+    for (const bool compiled : {false, true}) {
+      const auto add = [&](const std::shared_ptr<Problem>& problem) {
+        const auto index =
+            std::make_shared<kernels::GrayIndexOfProblem>(*problem, kernel.stride(), compiled);
+        const kernels::MatvecI8Kernel as_packed{problem->packed.format(),
+                                                kernel.isa,
+                                                kernel.name,
+                                                kernel.function,
+                                                kernel.token_tile,
+                                                kernels::gray_scratch_bytes(index->groups())};
+        one.trials.push_back([index, trial = trial_i8(as_packed, problem, as_packed,
+                                                      &index->groups())] { return trial(); });
+      };
+      for (const Format format : {Format::t2, Format::b1}) for_each_problem(format, false, add);
+    }
+    cases.push_back(std::move(one));
+  }
+}
+
 }  // namespace
 
 std::vector<SelftestCase> kernel_cases() {
   std::vector<SelftestCase> cases;
-  add_packed(kernels::kMatvecI8, kernels::kMatvecI8, trial_i8, cases);
-  add_packed(kernels::kGemmI8, kernels::kMatvecI8, trial_i8, cases);
-  add_packed(kernels::kGemmTablesI8, kernels::kMatvecI8, trial_i8, cases, false);
+  add_packed(kernels::kMatvecI8, kernels::kMatvecI8, trial_packed, cases);
+  add_packed(kernels::kGemmI8, kernels::kMatvecI8, trial_packed, cases);
+  add_packed(kernels::kGemmTablesI8, kernels::kMatvecI8, trial_packed, cases, false);
+  add_gray(cases);
   add_packed(kernels::kMatvecF32, kernels::kMatvecF32, trial_f32, cases);
   add_packed(kernels::kGemmTablesF32, kernels::kMatvecF32, trial_look_ups, cases, false);
   add_rsr_cases(cases);

@@ -9,6 +9,7 @@
 #include "kernels/attention/list.h"
 #include "kernels/dense/list.h"
 #include "kernels/gemm/list.h"
+#include "kernels/gemm_gray/list.h"
 #include "kernels/gemm_tables/list.h"
 #include "kernels/lanes/list.h"
 #include "kernels/matvec/list.h"
@@ -84,6 +85,7 @@ std::vector<std::string> kernel_names() {
   add_names(kernels::kMatvecI8, names);
   add_names(kernels::kGemmI8, names);
   add_names(kernels::kGemmTablesI8, names);
+  add_names(kernels::kGemmGrayI8, names);
   add_names(kernels::kMatvecF32, names);
   add_names(kernels::kGemmTablesF32, names);
   add_names(kernels::kMatvecGroupsI8, names);

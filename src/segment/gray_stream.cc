@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "base/check.h"
 #include "segment/cell_forms.h"
@@ -56,7 +57,7 @@ class Builder {
   }
 
   /// Appends the places of a cell to `places`, and writes its ends.
-  void add_cell(int64_t tile, std::vector<uint16_t>& places, uint16_t* ends) const {
+  void add_cell(int64_t tile, std::vector<uint16_t>& places, uint16_t* ends) {
     const uint8_t* ranks = codes_.data() + tile * out_.tile_cols;
     const int64_t width = out_.tile_width(tile);
     std::array<uint32_t, 256> next{};
@@ -64,6 +65,8 @@ class Builder {
     next[zero_rank_] = 0;
     uint32_t at = 0;
     for (int64_t rank = 0; rank < out_.patterns(); ++rank) {
+      out_.additions += next[static_cast<size_t>(rank)];
+      if (next[static_cast<size_t>(rank)] > 0) ++out_.additions;
       at += std::exchange(next[static_cast<size_t>(rank)], at) + 1;
       at &= ~1u;
       ends[rank] = static_cast<uint16_t>(at / 2 * static_cast<uint32_t>(out_.stride));
@@ -94,6 +97,20 @@ int64_t GrayStream::patterns() const {
 int64_t GrayStream::nbytes() const {
   return static_cast<int64_t>(cell_places.size() * sizeof(int64_t) +
                               (places.size() + ends.size()) * sizeof(uint16_t));
+}
+
+double expected_gray_additions(const Grid& grid, double zeros) {
+  const int values = grid.alphabet == Alphabet::binary ? 1 : 2;  // that are not zero
+  const double share = (1 - zeros) / values;                     // of each
+  double of_cell = 0;
+  double choose = 1;  // how many patterns have i rows that are not zero
+  for (int i = 1; i <= grid.k; ++i) {
+    choose *= static_cast<double>(values * (grid.k - i + 1)) / i;
+    const double likely = std::pow(zeros, grid.k - i) * std::pow(share, i);
+    const auto cols = static_cast<double>(grid.tile_cols);
+    of_cell += choose * (cols * likely + 1 - std::pow(1 - likely, cols));
+  }
+  return of_cell * static_cast<double>(grid.cell_count());
 }
 
 GrayStream build_gray(const GrayShape& shape,

@@ -38,6 +38,7 @@ inline constexpr int kPlacesAtOnce = 8;
 
 struct GrayStream : Grid {
   int stride = 0;
+  int64_t additions = 0;  // for one vector: columns of groups, and boundaries
   std::vector<int64_t> cell_places;
   base::AlignedArray<uint16_t> places;
   base::AlignedArray<uint16_t> ends;
@@ -53,6 +54,9 @@ struct GrayStream : Grid {
 struct GrayShape : Grid {
   int stride = 64;
 };
+
+/// How many additions an index has, expected for random values of which a share are zeros.
+double expected_gray_additions(const Grid& grid, double zeros);
 
 /// `read_row(row, out)` gives the values of a row, rows rising from 0. Values outside of the
 /// alphabet do no harm, but count as anything.

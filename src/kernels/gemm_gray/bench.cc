@@ -4,9 +4,7 @@
 
 #include <string>
 
-#include "base/executable_memory.h"
 #include "kernels/gemm_gray/problem.h"
-#include "segment/gray_code.h"
 
 namespace rsr::kernels {
 namespace {
@@ -30,19 +28,11 @@ void run(benchmark::State& state, const GemmGrayI8Kernel& kernel, bool compiled)
   const int64_t batch = state.range(0);
   Problem problem = problem_of(batch, static_cast<int>(state.range(1)));
   make_usual(problem);
-  const segment::GrayStream index = gray_stream(problem, kernel.stride());
-  GrayGroups gray = gray_groups(index);
-  segment::GrayCode code;
-  if (compiled) code = segment::compile_gray(index, segment::Lanes::int16, int64_t{1} << 30);
-  const auto memory = base::ExecutableMemory::create(code.code);
-  if (!memory.ok()) return state.SkipWithError(memory.status().message().c_str());
-  if (compiled) {
-    gray.code = memory->data();
-    gray.cell_code = code.cells.data();
-  }
+  const GrayIndexOfProblem index(problem, kernel.stride(), compiled);
+  if (index.compiled() != compiled) return state.SkipWithError("no executable memory here");
   MatvecI8 p = problem.params(kernel.token_tile, false);
-  p.gray = &gray;
-  base::AlignedArray<uint8_t> scratch(static_cast<size_t>(gray_scratch_bytes(gray)));
+  p.gray = &index.groups();
+  base::AlignedArray<uint8_t> scratch(static_cast<size_t>(gray_scratch_bytes(index.groups())));
   p.scratch = scratch.data();
   std::vector<int32_t> y(static_cast<size_t>(batch * kRows));
   p.out.sums = y.data();
@@ -53,27 +43,17 @@ void run(benchmark::State& state, const GemmGrayI8Kernel& kernel, bool compiled)
   state.counters["GMAC/s"] = benchmark::Counter(1e-9 * static_cast<double>(batch * kRows * kCols),
                                                 benchmark::Counter::kIsIterationInvariantRate);
   state.counters["B/weight"] =
-      static_cast<double>(compiled ? static_cast<int64_t>(code.code.size()) : index.nbytes()) /
-      static_cast<double>(kRows * kCols);
+      static_cast<double>(index.nbytes()) / static_cast<double>(kRows * kCols);
 }
 
-void compile(benchmark::State& state) {
+/// What making an index takes, the places or the code.
+void build(benchmark::State& state, bool compiled) {
   const Problem problem = problem_of(1, static_cast<int>(state.range(0)));
-  const segment::GrayStream index = gray_stream(problem, 64);
   for (auto _ : state) {
-    const auto code = segment::compile_gray(index, segment::Lanes::int16, int64_t{1} << 30);
-    benchmark::DoNotOptimize(code.code.data());
+    benchmark::DoNotOptimize(GrayIndexOfProblem(problem, 64, compiled).nbytes());
   }
-  state.counters["ns/weight"] = benchmark::Counter(
-      1e-9 * static_cast<double>(kRows * kCols),
-      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
-}
-
-void build(benchmark::State& state) {
-  const Problem problem = problem_of(1, static_cast<int>(state.range(0)));
-  for (auto _ : state) benchmark::DoNotOptimize(gray_stream(problem, 64).nbytes());
-  state.counters["ns/weight"] = benchmark::Counter(
-      1e-9 * static_cast<double>(kRows * kCols),
+  state.counters["s/weight"] = benchmark::Counter(
+      static_cast<double>(kRows * kCols),
       benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
@@ -88,8 +68,13 @@ const int kRegistered = [] {
       added->Args({32, 70})->Args({512, 70});
     }
   }
-  benchmark::RegisterBenchmark("build", build)->Arg(-1)->Arg(33)->Arg(70);
-  benchmark::RegisterBenchmark("compile", compile)->Arg(-1)->Arg(33)->Arg(70);
+  for (const bool compiled : {false, true}) {
+    benchmark::RegisterBenchmark(compiled ? "build/compiled" : "build/stream",
+                                 [compiled](benchmark::State& s) { build(s, compiled); })
+        ->Arg(-1)
+        ->Arg(33)
+        ->Arg(70);
+  }
   return 0;
 }();
 

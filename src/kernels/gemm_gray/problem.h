@@ -1,49 +1,49 @@
 // For tests, benchmarks and the self-test: the index of a problem's matrix.
 #pragma once
 
-#include <algorithm>
+#include <vector>
 
-#include "kernels/gemm_gray/list.h"
+#include "base/executable_memory.h"
+#include "kernels/gemm_gray/index.h"
 #include "kernels/matvec/problem.h"
-#include "segment/gray_stream.h"
+#include "segment/gray_code.h"
 
 namespace rsr::kernels {
 
-/// How a matrix is cut for these kernels: tiles of about the same width.
-inline segment::GrayShape gray_shape(bool ternary, int64_t rows, int64_t cols, int stride) {
-  const int64_t tiles = (cols + kGrayTileCols - 1) / kGrayTileCols;
-  segment::GrayShape shape;
-  shape.rows = rows;
-  shape.cols = cols;
-  shape.tile_cols = ((cols + tiles - 1) / tiles + 3) / 4 * 4;
-  shape.k = ternary ? kGrayRowsTernary : kGrayRowsBinary;
-  shape.alphabet = ternary ? segment::Alphabet::ternary : segment::Alphabet::binary;
-  shape.stride = stride;
-  return shape;
-}
+/// An index as places or as machine code. `memory` is empty where the system forbids the latter.
+class GrayIndexOfProblem {
+ public:
+  /// The values of {-1, +1} become bits.
+  GrayIndexOfProblem(const Problem& problem, int stride, bool compiled) {
+    const int64_t cols = problem.packed.cols();
+    const bool ternary = problem.packed.alphabet() == matrix::Alphabet::ternary;
+    index_ = segment::build_gray(
+        gray_shape(ternary, problem.packed.rows(), cols, stride), [&](int64_t row, int8_t* out) {
+          const int8_t* values = problem.w.data() + row * cols;
+          for (int64_t c = 0; c < cols; ++c) {
+            out[c] = ternary ? values[c] : static_cast<int8_t>(values[c] > 0 ? 1 : 0);
+          }
+        });
+    groups_ = gray_groups(index_);
+    if (!compiled) return;
+    code_ = segment::compile_gray(index_, segment::Lanes::int16, int64_t{1} << 30);
+    auto memory = base::ExecutableMemory::create(code_.code);
+    if (!memory.ok()) return;
+    memory_ = std::move(memory).value();
+    groups_ = gray_groups(index_, memory_.data(), code_.cells);
+  }
 
-inline GrayGroups gray_groups(const segment::GrayStream& index) {
-  return {index.alphabet == segment::Alphabet::ternary,
-          index.rows,
-          index.cols,
-          index.tile_cols,
-          index.cell_places.data(),
-          index.places.data(),
-          index.ends.data()};
-}
+  const GrayGroups& groups() const { return groups_; }
+  bool compiled() const { return groups_.code != nullptr; }
+  int64_t nbytes() const {
+    return compiled() ? static_cast<int64_t>(code_.code.size()) : index_.nbytes();
+  }
 
-/// The index of the matrix of a problem; the values of {-1, +1} become bits.
-inline segment::GrayStream gray_stream(const Problem& problem, int stride) {
-  const int64_t rows = problem.packed.rows();
-  const int64_t cols = problem.packed.cols();
-  const bool ternary = problem.packed.alphabet() == matrix::Alphabet::ternary;
-  return segment::build_gray(
-      gray_shape(ternary, rows, cols, stride), [&](int64_t row, int8_t* out) {
-        const int8_t* values = problem.w.data() + row * cols;
-        for (int64_t c = 0; c < cols; ++c) {
-          out[c] = ternary ? values[c] : static_cast<int8_t>(values[c] > 0 ? 1 : 0);
-        }
-      });
-}
+ private:
+  segment::GrayStream index_;
+  segment::GrayCode code_;
+  base::ExecutableMemory memory_;
+  GrayGroups groups_;
+};
 
 }  // namespace rsr::kernels

@@ -1,10 +1,8 @@
 // Every gemm_gray kernel against the exact product.
 #include <gtest/gtest.h>
 
-#include "base/executable_memory.h"
 #include "kernels/gemm_gray/problem.h"
 #include "kernels/matvec/expect.h"
-#include "segment/gray_code.h"
 
 namespace rsr::kernels {
 namespace {
@@ -29,27 +27,19 @@ std::vector<GemmGrayI8Kernel> kernels() {
 class Subject {
  public:
   Subject(const GemmGrayI8Kernel& kernel, const Problem& problem, bool compiled)
-      : index_(gray_stream(problem, kernel.stride())), gray_(gray_groups(index_)) {
-    kernel_ = {problem.packed.format(), kernel.isa,        kernel.name,
-               kernel.function,         kernel.token_tile, gray_scratch_bytes(gray_)};
-    if (!compiled) return;
-    code_ = segment::compile_gray(index_, segment::Lanes::int16, int64_t{1} << 30);
-    auto memory = base::ExecutableMemory::create(code_.code);
-    EXPECT_TRUE(memory.ok()) << memory.status().message();
-    memory_ = std::move(memory).value();
-    gray_.places = gray_.ends = nullptr;
-    gray_.cell_places = nullptr;
-    gray_.code = memory_.data();
-    gray_.cell_code = code_.cells.data();
+      : index_(problem, kernel.stride(), compiled), kernel_{problem.packed.format(),
+                                                            kernel.isa,
+                                                            kernel.name,
+                                                            kernel.function,
+                                                            kernel.token_tile,
+                                                            gray_scratch_bytes(index_.groups())} {
+    EXPECT_EQ(index_.compiled(), compiled);
   }
   const MatvecI8Kernel& kernel() const { return kernel_; }
-  const GrayGroups* gray() const { return &gray_; }
+  const GrayGroups* gray() const { return &index_.groups(); }
 
  private:
-  segment::GrayStream index_;
-  segment::GrayCode code_;
-  base::ExecutableMemory memory_;
-  GrayGroups gray_;
+  GrayIndexOfProblem index_;
   MatvecI8Kernel kernel_;
 };
 
