@@ -77,9 +77,9 @@ struct GemmRate {
 // is nearly all that counts; those rates are taken from the others.
 constexpr GemmRate kGemmRates[] = {
     {Isa::reference, {1, 1, 1, 1, 1, 1}},
-    {Isa::avx2, {60, 84, 97, 97, 105, 107}},
-    {Isa::avxvnni, {60, 90, 92, 108, 115, 116}},
-    {Isa::avx512bw, {75, 120, 140, 155, 157, 160}},
+    {Isa::avx2, {75, 108, 125, 126, 136, 138}},
+    {Isa::avxvnni, {75, 105, 107, 125, 134, 135}},
+    {Isa::avx512bw, {90, 145, 168, 186, 188, 192}},
     {Isa::avx512vnni, {70, 141, 282, 317, 334, 400}},
     {Isa::amx, {185, 370, 640, 1000, 1370, 1420}},
 };
@@ -93,10 +93,10 @@ struct GrayRate {
 
 // Fitted to 2560 x 2560, 128 vectors, one thread: binary, and ternary with 33, 70 and 90% zeros.
 constexpr GrayRate kGrayRates[] = {
-    {Isa::avx2, KernelKind::gray, 0.0002, 0.0182},
-    {Isa::avx2, KernelKind::compiled, 0.0002, 0.0150},
-    {Isa::avx512bw, KernelKind::gray, 0.00035, 0.0109},
-    {Isa::avx512bw, KernelKind::compiled, 0.00015, 0.0092},
+    {Isa::avx2, KernelKind::gray, 0.0003, 0.0227},
+    {Isa::avx2, KernelKind::compiled, 0.0003, 0.0203},
+    {Isa::avx512bw, KernelKind::gray, 0.0006, 0.0095},
+    {Isa::avx512bw, KernelKind::compiled, 0.0001, 0.0082},
 };
 
 /// Between the values for 2^first, 2^(first + 1), ... vectors, on a logarithmic scale.

@@ -89,6 +89,10 @@ class CellCompiler : public Xbyak::CodeGenerator {
   // columns with instructions of 7 bytes. VEX has no such thing, and takes 8 bytes with a dword.
   static constexpr int kNearBase = 128 * 64;
   static constexpr int kFarBase = 3 * 128 * 64;
+  // Instructions from one prefetch to the next: a quarter of the lines that they take, at 7 bytes,
+  // and a little more, as other cells are longer. A burst of them would fill all buffers, and the
+  // first loads of the cell wait behind it.
+  static constexpr int kPrefetchEvery = 28;
 
   int registers() const { return wide_ ? 32 : 16; }
   int sum() const { return index_.k; }  // the register of P; rows are 0 to k - 1
@@ -98,6 +102,7 @@ class CellCompiler : public Xbyak::CodeGenerator {
     const uint16_t* ends = index_.ends.data() + cell * index_.patterns();
     Digits before{};
     started_ = false;
+    instructions_ = 0;
     int64_t at = 0;
     for (size_t rank = 0; rank < digits_.size(); ++rank) {
       int64_t end = ends[rank] / index_.stride * 2;
@@ -147,6 +152,11 @@ class CellCompiler : public Xbyak::CodeGenerator {
     return made;
   }
 
+  void count_instruction() {
+    const int lines = instructions_++ / kPrefetchEvery;
+    if (instructions_ / kPrefetchEvery > lines) prefetcht1(ptr[rdx + 64 * lines]);
+  }
+
   /// An instruction with the address of a column.
   void put(const std::vector<Pattern>& patterns, int number, uint16_t place) {
     const bool far = wide_ && place >= 2 * kNearBase;
@@ -160,6 +170,7 @@ class CellCompiler : public Xbyak::CodeGenerator {
       std::memcpy(out + made.size - sizeof displacement, &displacement, sizeof displacement);
     }
     setSize(getSize() + made.size);
+    count_instruction();
   }
 
   Ymm ymm(int number) const { return Ymm(number); }
@@ -183,6 +194,7 @@ class CellCompiler : public Xbyak::CodeGenerator {
     lanes_ == Lanes::int16 ? vpsubw(to, to, b) : vsubps(to, to, b);
   }
   void subtract(int to, int b) {
+    count_instruction();
     wide_ ? subtract_operand(zmm(to), zmm(b)) : subtract_operand(ymm(to), ymm(b));
   }
 
@@ -195,6 +207,7 @@ class CellCompiler : public Xbyak::CodeGenerator {
   std::vector<Pattern> adds_;
   bool started_ = false;  // P holds a sum
   int temporary_ = 0;
+  int instructions_ = 0;
 };
 
 }  // namespace

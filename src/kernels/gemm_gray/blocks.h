@@ -131,8 +131,7 @@ class GrayTokens {
     for (int64_t b = first_; b < end_; ++b, y += Code::kRows * V::kBytes) {
       const int64_t cell = cells + b;
       if (gray_.code != nullptr) {
-        prefetch_next(tile, v, b);
-        run_cell(gray_, cell, inputs, y);
+        run_cell(gray_, cell, next_cell(tile, b), v, inputs, y);
         continue;
       }
       const int64_t* places = gray_.cell_places + cell;
@@ -142,13 +141,12 @@ class GrayTokens {
     }
   }
 
-  /// While a cell runs: a part of the code of its rows in the next tile of columns, or, in the
-  /// last, of rows as far below them in the first.
-  void prefetch_next(int64_t tile, int64_t v, int64_t block) const {
+  /// Whose code to ask for while a cell runs: the same rows in the next tile of columns, or, in the
+  /// last, rows as far below them in the first.
+  int64_t next_cell(int64_t tile, int64_t block) const {
     const int64_t blocks = gray_.blocks(Code::kRows);
-    const bool last = tile + 1 == gray_.tiles();
-    const int64_t next = last ? block + end_ - first_ : (tile + 1) * blocks + block;
-    if (!last || next < blocks) prefetch_code(gray_, next, {v, vectors_});
+    if (tile + 1 < gray_.tiles()) return (tile + 1) * blocks + block;
+    return smaller(block + end_ - first_, blocks - 1);
   }
 
   const MatvecI8& p_;

@@ -1,8 +1,6 @@
 // A cell of the index: running sums of its columns, then an addition per boundary of its groups.
 #pragma once
 
-#include <immintrin.h>
-
 #include <cstdint>
 
 #include "kernels/gemm_gray/blocks_code.h"
@@ -68,27 +66,15 @@ __attribute__((noinline)) void add_cell(const GrayCell& cell, const uint8_t* x, 
   });
 }
 
-/// One of some equal parts of a cell's code.
-struct CodePart {
-  int64_t number;
-  int64_t of;
-};
-
-/// Asks for code: the instruction fetch alone gets 3 bytes per cycle out of L3, and a cell
-/// takes 15. In parts, since the processor has room for some dozen lines that are on their way.
-inline void prefetch_code(const GrayGroups& gray, int64_t cell, CodePart part) {
-  const uint8_t* code = gray.code + gray.cell_code[cell];
-  const auto lines = static_cast<int64_t>(gray.cell_code[cell + 1] - gray.cell_code[cell]) / 64;
-  const int64_t end = lines * (part.number + 1) / part.of;
-  for (int64_t line = lines * part.number / part.of; line < end; ++line) {
-    asm volatile("prefetcht1 %0" ::"m"(code[64 * line]));
-  }
-}
-
-inline void run_cell(const GrayGroups& gray, int64_t cell, const uint8_t* x, uint8_t* y) {
-  using Function = void(const void* x, void* y);
+/// Runs a cell's code, which asks for a part of another cell's meanwhile: that of token tile `v`,
+/// whose turns are four.
+inline void run_cell(const GrayGroups& gray, int64_t cell, int64_t next, int64_t v,
+                     const uint8_t* x, uint8_t* y) {
+  using Function = void(const void* x, void* y, const void* ahead);
   const uint8_t* begin = gray.code + gray.cell_code[cell];
-  reinterpret_cast<Function*>(reinterpret_cast<uintptr_t>(begin))(x, y);
+  const uint64_t quarter = (gray.cell_code[next + 1] - gray.cell_code[next]) / 4;
+  const uint8_t* ahead = gray.code + gray.cell_code[next] + static_cast<uint64_t>(v) * quarter;
+  reinterpret_cast<Function*>(reinterpret_cast<uintptr_t>(begin))(x, y, ahead);
 }
 
 }  // namespace
