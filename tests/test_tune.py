@@ -62,6 +62,18 @@ def test_explain_for_any_isa(rsr_in, isa, args, format_):
     assert found["format"] == format_ and found["isa"] == isa
 
 
+def test_explain_shows_indexes_for_batches(rsr_in):
+    args = ["--batch", 128, "--isa", "avx512vnni", "--threads", 1, "--zeros", 90]
+    without, _ = explain(rsr_in, *args)
+    stream, _ = explain(rsr_in, *args, "--rsr-memory", "1G")
+    compiled, _ = explain(rsr_in, *args, "--rsr-memory", "1G", "--jit")
+    forms = [[c["form"] for c in found["candidates"] if c["format"] == "gray"] for found in (without, stream, compiled)]
+    assert all(sorted(found) == ["compiled", "stream"] for found in forms)
+    assert without["format"] == "t2"
+    assert [found["candidates"][0]["form"] for found in (stream, compiled)] == ["stream", "compiled"]
+    assert (compiled["rsr_memory"], compiled["jit"], compiled["zeros"]) == (1 << 30, True, 90)
+
+
 def test_explain_as_text(rsr_in):
     done = rsr_in("explain", *SHAPE, "--batch", 8)
     assert done.returncode == 0 and done.stderr == ""

@@ -8,6 +8,7 @@
 
 #include "base/cpu.h"
 #include "cli/commands.h"
+#include "cli/generate_flags.h"
 #include "cli/output.h"
 #include "cli/print.h"
 #include "linear/candidates.h"
@@ -69,18 +70,32 @@ Explanation explain_product(const linear::KernelSet& kernels,
   return e;
 }
 
+/// The form of RSR; empty for packed weights.
+std::string form_name(const linear::Candidate& c) {
+  switch (c.question.kind) {
+    case linear::KernelKind::rsr:
+      return linear::form_name(c.question.form);
+    case linear::KernelKind::gray:
+      return "stream";
+    case linear::KernelKind::compiled:
+      return "compiled";
+    default:
+      return "";
+  }
+}
+
 std::string form_text(const linear::Candidate& c) {
-  if (c.question.kind != linear::KernelKind::rsr) return "";
-  return std::string(linear::form_name(c.question.form)) + ", k = " + std::to_string(c.question.k) +
-         (c.measured_k ? " (tuned)" : "");
+  const std::string name = form_name(c);
+  if (name.empty()) return name;
+  return name + ", k = " + std::to_string(c.question.k) + (c.measured_k ? " (tuned)" : "");
 }
 
 Json to_json(const linear::Candidate& c) {
-  const bool rsr = c.question.kind == linear::KernelKind::rsr;
+  const std::string form = form_name(c);
   return {{"format", c.format},
           {"kernel", c.kernel},
-          {"form", rsr ? Json(linear::form_name(c.question.form)) : Json()},
-          {"k", rsr ? Json(c.question.k) : Json()},
+          {"form", form.empty() ? Json() : Json(form)},
+          {"k", form.empty() ? Json() : Json(c.question.k)},
           {"token_tile", c.token_tile},
           {"threads", c.cost.threads},
           {"bytes", c.cost.bytes},
@@ -98,6 +113,9 @@ Json to_json(const Explanation& e) {
   return {{"rows", e.product.rows},
           {"cols", e.product.cols},
           {"batch", e.product.batch},
+          {"zeros", e.product.binary ? 50 : e.product.zeros},
+          {"rsr_memory", e.product.rsr_memory},
+          {"jit", e.product.jit},
           {"bits", e.product.binary ? "binary" : "ternary"},
           {"activation", e.product.floats ? "fp32" : "int8"},
           {"residency", e.product.residency == Residency::cache ? "cache" : "memory"},
@@ -113,6 +131,14 @@ Json to_json(const Explanation& e) {
           {"candidates", std::move(all)}};
 }
 
+/// The packed format and why; where an index is beside it, that first.
+std::string format_text(const Explanation& e) {
+  const std::string packed =
+      std::string(matrix::format_name(e.choice.format)) + ": " + e.choice.reason;
+  if (e.chosen().format != "gray") return packed;
+  return "gray, an index with fewer additions, beside " + packed;
+}
+
 std::string head_text(const Explanation& e) {
   const linear::Candidate& c = e.chosen();
   std::ostringstream out;
@@ -121,7 +147,7 @@ std::string head_text(const Explanation& e) {
       << ", activations " << (e.product.floats ? "fp32" : "int8") << ", weights from "
       << (e.product.residency == Residency::cache ? "the cache" : "memory") << ", instruction set "
       << base::isa_name(e.isa) << (base::has_isa(e.isa) ? "" : " (not on this machine)") << "\n\n"
-      << "format   " << c.format << ": " << e.choice.reason << "\n"
+      << "format   " << format_text(e) << "\n"
       << "kernel   " << c.kernel << "\n"
       << "threads  " << c.cost.threads << " of " << e.product.threads << "\n";
   if (!e.product.floats) out << "tokens   tiles of " << c.token_tile << "\n";
@@ -146,7 +172,9 @@ std::string table_text(const Explanation& e) {
                  c.format.c_str(), c.kernel.c_str(), form_text(c).c_str(),
                  static_cast<long long>(c.cost.bytes), c.cost.operations, 1e6 * c.cost.seconds);
   }
-  return out + "\n* chosen. Operations are multiply-adds; of gemm_tables and RSR additions.\n";
+  return out +
+         "\n* chosen. Operations are multiply-adds; of gemm_tables and RSR additions. Gray needs\n"
+         "--rsr-memory, and --jit for its compiled form.\n";
 }
 
 int explain(const ExplainFlags& flags) {
@@ -189,6 +217,10 @@ void add_explain(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--isa", flags->isa, "Instruction set; any, also one not on this machine")
       ->type_name("NAME");
+  command->add_option("--zeros", product.zeros, "Percent of zeros among ternary values")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
+  add_rsr(*command, &product.rsr_memory, &product.jit);
   add_threads(*command, &flags->threads);
   command->add_flag("--json", flags->json, "One JSON object");
   command->callback([flags, &action] { action = [flags] { return explain(*flags); }; });

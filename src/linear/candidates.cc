@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "linear/batch_index.h"
 #include "linear/rsr_choice.h"
 
 namespace rsr::linear {
@@ -96,6 +97,42 @@ void add_rsr(const KernelSet& kernels, const ProductQuestion& q, RsrForm form,
   all.push_back(c);
 }
 
+/// An index for batches beside packed weights, as places and as code.
+void add_indexes(const KernelSet& kernels, const ProductQuestion& q, std::vector<Candidate>& all) {
+  const auto* kernel = kernels.gemm_gray_i8;
+  if (kernel == nullptr || q.floats || q.batch <= kernel->token_tile / 4) return;
+  const segment::GrayShape shape = kernels::gray_shape(!q.binary, q.rows, q.cols, kernel->stride());
+  const double zeros = q.binary ? 0.5 : q.zeros / 100.0;
+  for (const bool compiled : {true, false}) {
+    Candidate c;
+    c.question =
+        gray_question(kernels, shape, segment::expected_gray_additions(shape, zeros), compiled);
+    c.question.residency = q.residency;
+    c.question.batch = q.batch;
+    c.question.threads = q.threads;
+    c.question.k = shape.k;
+    c.format = "gray";
+    c.kernel = kernel->name;
+    c.token_tile = static_cast<int>(std::min<int64_t>(q.batch, kernel->token_tile));
+    all.push_back(c);
+  }
+}
+
+/// Makes an index the choice where it is allowed and has less work than the packed weights.
+void choose_index_for_batch(const ProductQuestion& q, std::vector<Candidate>& all) {
+  const auto packed = std::find_if(all.begin(), all.end(), [](const auto& c) { return c.chosen; });
+  if (packed == all.end()) return;
+  for (Candidate& c : all) {
+    const bool compiled = c.question.kind == KernelKind::compiled;
+    if (!compiled && c.question.kind != KernelKind::gray) continue;
+    const bool allowed = c.cost.bytes <= q.rsr_memory && (q.jit || !compiled);
+    if (!allowed || c.cost.work_seconds >= packed->cost.work_seconds) continue;
+    packed->chosen = false;
+    c.chosen = true;
+    return;
+  }
+}
+
 }  // namespace
 
 FormatChoice choose_format(const KernelSet& kernels, const ProductQuestion& q) {
@@ -110,12 +147,14 @@ std::vector<Candidate> candidates(const KernelSet& kernels, const ProductQuestio
   for (const RsrForm form : {RsrForm::scatter, RsrForm::fold, RsrForm::gray}) {
     add_rsr(kernels, q, form, all);
   }
+  add_indexes(kernels, q, all);
   const Format format = choose_format(kernels, q).format;
   for (Candidate& c : all) {
     c.cost = predict(c.question);
     const bool packed = c.question.kind != KernelKind::rsr && c.question.format == format;
     c.chosen = c.chosen && packed;
   }
+  choose_index_for_batch(q, all);
   std::stable_sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
     return a.chosen != b.chosen ? a.chosen : a.cost.seconds < b.cost.seconds;
   });

@@ -19,12 +19,15 @@ struct ProductQuestion {
   int64_t cols = 1;
   int64_t batch = 1;
   int threads = 1;
+  int zeros = 33;          // percent, of ternary values; half of binary ones are
+  int64_t rsr_memory = 0;  // bytes for an index for batches
+  bool jit = false;        // it may be machine code
 };
 
 struct Candidate {
   CostQuestion question;
   Cost cost;
-  std::string format;  // "t5", ..., "groups"
+  std::string format;  // "t5", ..., "groups", "gray"
   std::string kernel;
   int token_tile = 1;
   bool measured_k = false;  // of rsr: from the tune cache, not from segment/cost.h

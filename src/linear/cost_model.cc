@@ -93,8 +93,8 @@ struct GrayRate {
 
 // Fitted to 2560 x 2560, 128 vectors, one thread: binary, and ternary with 33, 70 and 90% zeros.
 constexpr GrayRate kGrayRates[] = {
-    {Isa::avx2, KernelKind::gray, 0.0003, 0.0227},
-    {Isa::avx2, KernelKind::compiled, 0.0003, 0.0203},
+    {Isa::avx2, KernelKind::gray, 0.0, 0.0187},
+    {Isa::avx2, KernelKind::compiled, 0.0003, 0.0157},
     {Isa::avx512bw, KernelKind::gray, 0.0006, 0.0095},
     {Isa::avx512bw, KernelKind::compiled, 0.0001, 0.0082},
 };

@@ -239,7 +239,7 @@ TEST(CostModel, LookUpsWinWhereTheDefaultsUseThem) {
             candidates(kernels, {binary, false, Residency::memory, 4096, 4096, batch, 1});
         const bool chosen = all.front().question.kind == KernelKind::tables;
         for (const Candidate& c : all) {
-          if (c.question.format != all.front().question.format) continue;
+          if (c.format != all.front().format) continue;
           if (c.question.kind == KernelKind::tables) {
             EXPECT_GT(c.cost.operations, 0);
             EXPECT_LT(c.cost.operations, 4096.0 * 4096 * 16 * static_cast<double>(batch));
@@ -250,6 +250,26 @@ TEST(CostModel, LookUpsWinWhereTheDefaultsUseThem) {
       }
     }
   }
+}
+
+TEST(CostModel, AnIndexIsChosenWithinItsMemory) {
+  const KernelSet kernels(Isa::avx512vnni);
+  ProductQuestion q{.rows = 2560, .cols = 2560, .batch = 128, .zeros = 70};
+  const auto chosen = [&] { return candidates(kernels, q).front(); };
+  EXPECT_EQ(chosen().question.kind, KernelKind::gemm);
+  q.jit = true;
+  EXPECT_EQ(chosen().question.kind, KernelKind::gemm);
+  q.rsr_memory = 1 << 30;
+  EXPECT_EQ(chosen().question.kind, KernelKind::compiled);
+  q.rsr_memory = chosen().cost.bytes - 1;
+  EXPECT_NE(chosen().question.kind, KernelKind::compiled);
+  q = {.rows = 2560, .cols = 2560, .batch = 128, .zeros = 90, .rsr_memory = 1 << 30};
+  EXPECT_EQ(chosen().question.kind, KernelKind::gray);
+  q.batch = 1;
+  EXPECT_EQ(chosen().question.kind, KernelKind::matvec);
+  q.batch = 128;
+  q.floats = true;
+  for (const Candidate& c : candidates(kernels, q)) EXPECT_NE(c.format, "gray");
 }
 
 TEST(RsrTrials, AreNeighboursOfTheEstimate) {
