@@ -122,6 +122,7 @@ class Weight {
   const Impl& impl() const { return *impl_; }
   const BatchIndex* batch_index() const { return index_.get(); }
   explicit Weight(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  /// The same weight with another index, or none.
   Weight with(std::shared_ptr<const BatchIndex> index) const {
     Weight weight(impl_);
     weight.index_ = std::move(index);

@@ -45,7 +45,7 @@ Status check_memory(const ModelBenchOptions& o, const ModelConfig& c, base::Isa 
   const int64_t scan = o.engine.head == HeadMethod::full ? 0 : c.vocab_size * c.hidden_size;
   const int64_t per_token = 4 * (2 * c.hidden_size + 2 * c.q_dim() + 2 * c.intermediate_size);
   const int64_t weights = o.shape.empty() ? 0 : model::synthetic_bytes(c, isa);
-  const int64_t needed = weights + scan +
+  const int64_t needed = weights + scan + o.engine.rsr_memory +
                          positions * model::KvCache::bytes_per_position(c, kv_type(o)) +
                          model::kTile * per_token + default_cold_bytes();
   const int64_t available = base::available_memory_bytes();

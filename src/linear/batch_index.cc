@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "linear/cost_model.h"
 
 namespace rsr {
 namespace linear {
@@ -56,6 +55,9 @@ std::shared_ptr<Weight::BatchIndex> build(const KernelSet& kernels, const Packed
 
 /// Code in place of the places; an error where it does not fit or is not allowed.
 Status compile(Weight::BatchIndex& index, int64_t most_bytes) {
+  if (!segment::can_compile(index.stream.stride)) {
+    return {ErrorCode::unsupported, "machine code is made for x86-64 only"};
+  }
   segment::GrayCode made = segment::compile_gray(index.stream, segment::Lanes::int16, most_bytes);
   if (made.code.empty()) {
     return {ErrorCode::limit_exceeded,
@@ -100,17 +102,16 @@ BatchIndexResult make_batch_index(const Context::Impl& context, const Weight& we
   const double without = rate_without(kernels, packed);
   const double stream = rate_with(kernels, shape, expected, false);
   const double compiled = rate_with(kernels, shape, expected, true);
-  const bool jit = options.jit && segment::can_compile(shape.stride) && compiled > without;
-  if (!options.always && !jit && stream <= without) {
-    return {nullptr, kNoGain};
-  }
+  const bool may_stream = options.always || stream > without;
+  const bool may_compile = options.jit && (options.always || compiled > without);
+  if (!may_stream && !may_compile) return {nullptr, kNoGain};
   auto index = build(kernels, packed);
   index->asked_for = options.always;
   std::string notice;
-  if (options.jit) {
+  if (may_compile) {
     const Status status = compile(*index, options.most_bytes);
     if (status.ok()) return {std::move(index), {}};
-    if (!options.always && stream <= without) return {nullptr, status.message()};
+    if (!may_stream) return {nullptr, status.message()};
     notice = status.message();
   }
   if (index->nbytes() > options.most_bytes) {

@@ -9,6 +9,7 @@
 #include "base/executable_memory.h"
 #include "kernels/gemm_gray/index.h"
 #include "linear/context.h"
+#include "linear/cost_model.h"
 #include "linear/weight.h"
 #include "rsr/linear.h"
 #include "segment/gray_code.h"
@@ -38,7 +39,6 @@ BatchIndexResult make_batch_index(const Context::Impl& context, const Weight& we
                                   const BatchIndexOptions& options);
 
 /// The question of the cost model behind an index with so many additions for one vector.
-struct CostQuestion;
 CostQuestion gray_question(const KernelSet& kernels, const segment::Grid& grid, double additions,
                            bool compiled);
 

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "kernels/matvec/matvec.h"
+#include "linear/cost_rates.h"
 #include "linear/packed_product.h"
 #include "linear/rsr_choice.h"
 #include "segment/cost.h"
@@ -18,8 +19,8 @@ using base::Isa;
 using matrix::Format;
 
 // Pure reading of memory by one thread of the server processor (AVX-512 VBMI, AMX) that all numbers
-// of this file were measured on. More threads are assumed to add up to eight: not measured, but
-// neither do they change which format wins before the memory is saturated.
+// of this file and of cost_rates.h were measured on. More threads are assumed to add up to eight:
+// not measured, but neither do they change which format wins before the memory is saturated.
 constexpr double kReadBytesPerSecond = 17.5e9;
 constexpr int kReadingThreads = 8;
 
@@ -32,72 +33,6 @@ constexpr double kTableSecondsPerColumn = 0.8e-9;
 // The clock that segment/cost.h counts its cycles at. Predicted for 2560 x 2560, k 4: 1.05 ms;
 // measured 0.79 from the cache and 1.40 from memory, while other programs ran.
 constexpr double kCyclesPerSecond = 3e9;
-
-struct MatvecRate {
-  bool floats;
-  Format format;
-  Isa isa;                      // and those that include it, as far as no later line names them
-  std::array<double, 4> gmacs;  // with token tiles of 1, 2, 4, 8
-};
-
-// GMAC/s of one thread, weights in the cache. The reference kernels: 0.1 to 3, taken as 1 (0.5
-// where five or three trits are taken apart); they are only there to lose.
-constexpr MatvecRate kMatvecRates[] = {
-    {false, Format::t5, Isa::reference, {0.5, 0.5, 0.5, 0.5}},
-    {false, Format::t5, Isa::avx512vbmi, {120, 190, 245, 285}},
-    {false, Format::t2, Isa::reference, {1, 1, 1, 1}},
-    {false, Format::t2, Isa::avx2, {84, 84, 84, 84}},
-    {false, Format::t2, Isa::avxvnni, {82, 82, 82, 82}},
-    {false, Format::t2, Isa::avx512bw, {112, 112, 112, 112}},
-    {false, Format::t2, Isa::avx512vnni, {185, 230, 290, 300}},
-    {false, Format::b1, Isa::reference, {1, 1, 1, 1}},
-    {false, Format::b1, Isa::avx2, {83, 83, 83, 83}},
-    {false, Format::b1, Isa::avxvnni, {99, 99, 99, 99}},
-    {false, Format::b1, Isa::avx512bw, {107, 107, 107, 107}},
-    {false, Format::b1, Isa::avx512vnni, {178, 235, 282, 315}},
-    {true, Format::t2, Isa::reference, {1, 1, 1, 1}},
-    {true, Format::t2, Isa::avx2, {16, 16, 16, 16}},
-    {true, Format::t2, Isa::avx512bw, {21, 21, 21, 21}},
-    {true, Format::t3, Isa::reference, {0.5, 0.5, 0.5, 0.5}},
-    {true, Format::t3, Isa::avx512bw, {105, 105, 105, 105}},
-    {true, Format::b1, Isa::reference, {1, 1, 1, 1}},
-    {true, Format::b1, Isa::avx2, {10, 10, 10, 10}},
-    {true, Format::b1, Isa::avx512bw, {150, 150, 150, 150}},
-};
-
-// Slots of RSR's lanes that the int8 kernel looks up, one thread, index in the cache.
-constexpr double kLaneSlotsPerSecond = 27e9;
-
-struct GemmRate {
-  Isa isa;                      // as above
-  std::array<double, 6> gmacs;  // with 2, 4, 8, 16, 32, 64 vectors
-};
-
-// GMAC/s of one thread of the gemm kernels, whatever the format. With two vectors decoding a panel
-// is nearly all that counts; those rates are taken from the others.
-constexpr GemmRate kGemmRates[] = {
-    {Isa::reference, {1, 1, 1, 1, 1, 1}},
-    {Isa::avx2, {75, 108, 125, 126, 136, 138}},
-    {Isa::avxvnni, {75, 105, 107, 125, 134, 135}},
-    {Isa::avx512bw, {90, 145, 168, 186, 188, 192}},
-    {Isa::avx512vnni, {70, 141, 282, 317, 334, 400}},
-    {Isa::amx, {185, 370, 640, 1000, 1370, 1420}},
-};
-
-struct GrayRate {
-  Isa isa;  // as above
-  KernelKind kind;
-  double per_weight;    // nanoseconds for a vector
-  double per_addition;  // the same
-};
-
-// Fitted to 2560 x 2560, 128 vectors, one thread: binary, and ternary with 33, 70 and 90% zeros.
-constexpr GrayRate kGrayRates[] = {
-    {Isa::avx2, KernelKind::gray, 0.0, 0.0187},
-    {Isa::avx2, KernelKind::compiled, 0.0003, 0.0157},
-    {Isa::avx512bw, KernelKind::gray, 0.0006, 0.0095},
-    {Isa::avx512bw, KernelKind::compiled, 0.0001, 0.0082},
-};
 
 /// Between the values for 2^first, 2^(first + 1), ... vectors, on a logarithmic scale.
 template <size_t size>

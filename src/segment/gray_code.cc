@@ -84,6 +84,8 @@ class CellCompiler : public Xbyak::CodeGenerator {
   }
 
  private:
+  // A cell has at most 512 columns and 256 groups, whose boundaries change 256 + 2 k rows at most,
+  // by instructions of up to 8 bytes: below 9 KB.
   static constexpr size_t kRoom = 32768;
   // The displacement of an EVEX instruction is a byte that counts vectors: two bases reach all 512
   // columns with instructions of 7 bytes. VEX has no such thing, and takes 8 bytes with a dword.
