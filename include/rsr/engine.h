@@ -52,7 +52,7 @@ struct EngineOptions {
   HeadMethod head = HeadMethod::automatic;
   /// Bytes that indexes for batches may take beside the packed weights (with_batch_index() in
   /// linear.h), matrix by matrix where they should be faster; 0: none. They are made when the model
-  /// is opened, 2 to 8 ns per weight and thread, and used for prompts: answers keep their bits.
+  /// is opened, 2 to 19 ns per weight and thread, and used for prompts: answers keep their bits.
   int64_t rsr_memory = 0;
   /// The indexes as machine code.
   bool jit = false;

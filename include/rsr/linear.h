@@ -164,7 +164,7 @@ struct BatchIndexOptions {
   /// Bytes that the index may take; 0: there will be none.
   int64_t most_bytes = 0;
   /// Machine code instead of a list of columns: about 1.4 times as fast, 3 to 4 times as many bytes
-  /// (1.5 to 2.4 per weight), and the process must be allowed to make code.
+  /// (0.8 to 2.4 per weight), and the process must be allowed to make code.
   bool jit = false;
   /// False: only where it should be faster than what the context runs without it.
   bool always = false;

@@ -13,6 +13,8 @@ using matrix::Packed;
 
 // The batch that an index is judged by: with fewer vectors it gains as much, with very few nothing.
 constexpr int64_t kUsualBatch = 128;
+// What it must gain to be worth its memory, and the error of predictions.
+constexpr double kLeastGain = 1.05;
 
 segment::GrayShape shape_of(const KernelSet& kernels, const Packed& packed) {
   return kernels::gray_shape(packed.alphabet() == matrix::Alphabet::ternary, packed.rows(),
@@ -99,7 +101,7 @@ BatchIndexResult make_batch_index(const Context::Impl& context, const Weight& we
   // The zeros of {-1, +1} are its -1: half of the values, if nothing is known.
   const double zeros = packed.alphabet() == matrix::Alphabet::signs ? 0.5 : w.zero_share;
   const double expected = segment::expected_gray_additions(shape, zeros);
-  const double without = rate_without(kernels, packed);
+  const double without = kLeastGain * rate_without(kernels, packed);
   const double stream = rate_with(kernels, shape, expected, false);
   const double compiled = rate_with(kernels, shape, expected, true);
   const bool may_stream = options.always || stream > without;
