@@ -51,11 +51,17 @@ struct Pattern {
   uint8_t size = 0;
 };
 
+/// Where a cell is written. A cell has at most 512 columns and 256 groups, whose boundaries change
+/// 256 + 2 k rows at most, by instructions of up to 8 bytes: below 9 KB.
+struct Room {
+  std::array<uint8_t, 32768> room = {};
+};
+
 /// Emits one cell after the other into a buffer of its own.
-class CellCompiler : public Xbyak::CodeGenerator {
+class CellCompiler : private Room, public Xbyak::CodeGenerator {
  public:
   CellCompiler(const GrayStream& index, Lanes lanes)
-      : CodeGenerator(kRoom, room_.data()),
+      : CodeGenerator(room.size(), room.data()),
         index_(index),
         wide_(index.stride == 64),
         lanes_(lanes),
@@ -84,9 +90,6 @@ class CellCompiler : public Xbyak::CodeGenerator {
   }
 
  private:
-  // A cell has at most 512 columns and 256 groups, whose boundaries change 256 + 2 k rows at most,
-  // by instructions of up to 8 bytes: below 9 KB.
-  static constexpr size_t kRoom = 32768;
   // The displacement of an EVEX instruction is a byte that counts vectors: two bases reach all 512
   // columns with instructions of 7 bytes. VEX has no such thing, and takes 8 bytes with a dword.
   static constexpr int kNearBase = 128 * 64;
@@ -163,7 +166,7 @@ class CellCompiler : public Xbyak::CodeGenerator {
   void put(const std::vector<Pattern>& patterns, int number, uint16_t place) {
     const bool far = wide_ && place >= 2 * kNearBase;
     const Pattern& made = patterns[static_cast<size_t>(2 * number + (far ? 1 : 0))];
-    uint8_t* out = room_.data() + getSize();
+    uint8_t* out = room.data() + getSize();
     std::copy(made.bytes.begin(), made.bytes.end(), out);
     if (wide_) {
       out[made.size - 1] = static_cast<uint8_t>((place - (far ? kFarBase : kNearBase)) / 64);
@@ -200,7 +203,6 @@ class CellCompiler : public Xbyak::CodeGenerator {
     wide_ ? subtract_operand(zmm(to), zmm(b)) : subtract_operand(ymm(to), ymm(b));
   }
 
-  std::array<uint8_t, kRoom> room_{};
   const GrayStream& index_;
   bool wide_;
   Lanes lanes_;
