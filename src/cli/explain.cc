@@ -85,7 +85,7 @@ std::string form_name(const linear::Candidate& c) {
 }
 
 std::string form_text(const linear::Candidate& c) {
-  const std::string name = form_name(c);
+  std::string name = form_name(c);
   if (name.empty()) return name;
   return name + ", k = " + std::to_string(c.question.k) + (c.measured_k ? " (tuned)" : "");
 }
@@ -133,8 +133,7 @@ Json to_json(const Explanation& e) {
 
 /// The packed format and why; where an index is beside it, that first.
 std::string format_text(const Explanation& e) {
-  const std::string packed =
-      std::string(matrix::format_name(e.choice.format)) + ": " + e.choice.reason;
+  std::string packed = std::string(matrix::format_name(e.choice.format)) + ": " + e.choice.reason;
   if (e.chosen().format != "gray") return packed;
   return "gray, an index with fewer additions, beside " + packed;
 }

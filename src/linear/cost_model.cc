@@ -15,7 +15,6 @@
 namespace rsr::linear {
 namespace {
 
-using base::Isa;
 using matrix::Format;
 
 // Pure reading of memory by one thread of the server processor (AVX-512 VBMI, AMX) that all numbers

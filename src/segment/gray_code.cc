@@ -81,9 +81,9 @@ class CellCompiler : private Room, public Xbyak::CodeGenerator {
       lea(rax, ptr[rdi + kFarBase]);
       this->Xbyak::CodeGenerator::add(rdi, kNearBase);
     }
-    for (int r = 0; r < index_.k; ++r) load(r, ptr[rsi + r * index_.stride]);
+    for (int r = 0; r < index_.k; ++r) load(r, row(r));
     add_groups(cell);
-    for (int r = 0; r < index_.k; ++r) store(ptr[rsi + r * index_.stride], r);
+    for (int r = 0; r < index_.k; ++r) store(row(r), r);
     vzeroupper();
     ret();
     return {getCode(), getSize()};
@@ -97,7 +97,7 @@ class CellCompiler : private Room, public Xbyak::CodeGenerator {
   // Instructions from one prefetch to the next: a quarter of the lines that they take, at 7 bytes,
   // and a little more, as other cells are longer. A burst of them would fill all buffers, and the
   // first loads of the cell wait behind it.
-  static constexpr int kPrefetchEvery = 28;
+  static constexpr size_t kPrefetchEvery = 28;
 
   int registers() const { return wide_ ? 32 : 16; }
   int sum() const { return index_.k; }  // the register of P; rows are 0 to k - 1
@@ -110,7 +110,7 @@ class CellCompiler : private Room, public Xbyak::CodeGenerator {
     instructions_ = 0;
     int64_t at = 0;
     for (size_t rank = 0; rank < digits_.size(); ++rank) {
-      int64_t end = ends[rank] / index_.stride * 2;
+      int64_t end = int64_t{2} * (ends[rank] / index_.stride);
       const int64_t begin = std::exchange(at, end);
       if (end > begin && places[end - 1] == index_.tile_cols * index_.stride) --end;
       if (end == begin) continue;
@@ -158,8 +158,8 @@ class CellCompiler : private Room, public Xbyak::CodeGenerator {
   }
 
   void count_instruction() {
-    const int lines = instructions_++ / kPrefetchEvery;
-    if (instructions_ / kPrefetchEvery > lines) prefetcht1(ptr[rdx + 64 * lines]);
+    const size_t before = instructions_++ / kPrefetchEvery;
+    if (instructions_ / kPrefetchEvery > before) prefetcht1(ptr[rdx + 64 * before]);
   }
 
   /// An instruction with the address of a column.
@@ -178,6 +178,8 @@ class CellCompiler : private Room, public Xbyak::CodeGenerator {
     count_instruction();
   }
 
+  /// Where row r of y is.
+  Xbyak::Address row(int r) { return ptr[rsi + int64_t{r} * index_.stride]; }
   Ymm ymm(int number) const { return Ymm(number); }
   Zmm zmm(int number) const { return Zmm(number); }
   void load(int to, const Xbyak::Address& from) {
@@ -211,7 +213,7 @@ class CellCompiler : private Room, public Xbyak::CodeGenerator {
   std::vector<Pattern> adds_;
   bool started_ = false;  // P holds a sum
   int temporary_ = 0;
-  int instructions_ = 0;
+  size_t instructions_ = 0;
 };
 
 }  // namespace

@@ -70,11 +70,12 @@ __attribute__((noinline)) void add_cell(const GrayCell& cell, const uint8_t* x, 
 /// whose turns are four.
 inline void run_cell(const GrayGroups& gray, int64_t cell, int64_t next, int64_t v,
                      const uint8_t* x, uint8_t* y) {
-  using Function = void(const void* x, void* y, const void* ahead);
   const uint8_t* begin = gray.code + gray.cell_code[cell];
+  void (*function)(const void* inputs, void* sums, const void* ahead);
+  __builtin_memcpy(&function, &begin, sizeof function);
   const uint64_t quarter = (gray.cell_code[next + 1] - gray.cell_code[next]) / 4;
   const uint8_t* ahead = gray.code + gray.cell_code[next] + static_cast<uint64_t>(v) * quarter;
-  reinterpret_cast<Function*>(reinterpret_cast<uintptr_t>(begin))(x, y, ahead);
+  function(x, y, ahead);
 }
 
 }  // namespace

@@ -118,11 +118,11 @@ class Sums {
                      states_[v].emptied ? emptied(v, at) : nullptr);
   }
 
+  State states_[kBlockVectors];
   const MatvecI8& p_;
   int64_t token_;
   Memory memory_;
   int64_t vectors_;
-  State states_[kBlockVectors];
   bool cleared_ = false;
 };
 
