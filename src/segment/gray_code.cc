@@ -165,7 +165,7 @@ class CellCompiler : private Room, public Xbyak::CodeGenerator {
   /// An instruction with the address of a column.
   void put(const std::vector<Pattern>& patterns, int number, uint16_t place) {
     const bool far = wide_ && place >= 2 * kNearBase;
-    const Pattern& made = patterns[static_cast<size_t>(2 * number + (far ? 1 : 0))];
+    const Pattern& made = patterns[2 * static_cast<size_t>(number) + (far ? 1 : 0)];
     uint8_t* out = room.data() + getSize();
     std::copy(made.bytes.begin(), made.bytes.end(), out);
     if (wide_) {
