@@ -13,20 +13,13 @@ namespace {
 constexpr int64_t kRows = 2560;
 constexpr int64_t kCols = 2560;
 
-/// Inputs as models have them: the largest of some thousand normal numbers becomes 127.
-void make_usual(Problem& problem) {
-  for (size_t i = 0; i < problem.x.size(); ++i) {
-    problem.x[i] = static_cast<int8_t>(std::clamp(problem.xf[i] * 32, -127.0f, 127.0f));
-  }
-}
-
 void run(benchmark::State& state, const MatvecI8Kernel& kernel) {
   const int64_t batch = state.range(0);
   const bool ternary = matrix::is_ternary(kernel.format);
   Problem problem(
       {kernel.format, ternary ? matrix::Alphabet::ternary : matrix::Alphabet::binary, kRows, kCols},
       batch);
-  make_usual(problem);
+  problem.make_usual();
   MatvecI8 p = problem.params(kernel.token_tile, false);
   base::AlignedArray<uint8_t> scratch(static_cast<size_t>(kernel.scratch_bytes));
   p.scratch = scratch.data();

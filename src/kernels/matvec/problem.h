@@ -46,6 +46,13 @@ class Problem {
     for (float& s : group_scales) s = normal(random_);
   }
 
+  /// Inputs as models have them: the largest of some thousand normal numbers becomes 127.
+  void make_usual() {
+    for (size_t i = 0; i < x.size(); ++i) {
+      x[i] = static_cast<int8_t>(std::clamp(xf[i] * 32, -127.0f, 127.0f));
+    }
+  }
+
   int64_t batch() const { return batch_; }
   int64_t groups() const { return packed.layout().segments(); }
 
