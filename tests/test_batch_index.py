@@ -45,6 +45,12 @@ def test_a_size_that_is_none_is_wrong_usage(size):
     assert b"--rsr-memory" in done.stderr
 
 
+def test_code_needs_memory():
+    done = rsr("run", DEMO, "-p", "x", "--jit")
+    assert done.returncode == 2 and done.stdout == b""
+    assert b"--rsr-memory" in done.stderr
+
+
 def test_perplexity_is_the_same():
     text = b"one two three four five six seven eight nine ten " * 8
     runs = [rsr("perplexity", DEMO, "-", "--json", *flags, input=text, env=AVX2)

@@ -34,7 +34,6 @@ void* map_pages(size_t size) {
 
 Result<ExecutableMemory> ExecutableMemory::create(std::span<const uint8_t> code) {
   if (code.empty()) return ExecutableMemory();
-  constexpr size_t kPage = 4096;
   ExecutableMemory made;
   made.size_ = (code.size() + kPage - 1) / kPage * kPage;
   made.data_ = static_cast<uint8_t*>(map_pages(made.size_));

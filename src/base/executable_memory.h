@@ -13,6 +13,8 @@ namespace rsr::base {
 /// written again.
 class ExecutableMemory {
  public:
+  static constexpr size_t kPage = 4096;  // sizes are multiples of it
+
   ExecutableMemory() = default;
   /// A copy of `code` that can be run. Errors: no memory; a system that forbids executable memory.
   static Result<ExecutableMemory> create(std::span<const uint8_t> code);

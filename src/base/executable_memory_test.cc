@@ -1,8 +1,6 @@
 #include "base/executable_memory.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
@@ -55,21 +53,13 @@ TEST(ExecutableMemory, OfNothing) {
 }
 
 TEST(ExecutableMemory, SaysThatTheSystemForbidsIt) {
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    if (!forbid_executable_memory()) _exit(77);
+  const Verdict verdict = without_executable_memory([] {
     const auto memory = ExecutableMemory::create(kFortyTwo);
-    const bool refused =
-        !memory.ok() &&
-        memory.status().message().find("does not let a program make code") != std::string::npos;
-    _exit(refused ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFEXITED(status));
-  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "no seccomp here";
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+    return !memory.ok() &&
+           memory.status().message().find("does not let a program make code") != std::string::npos;
+  });
+  if (verdict == Verdict::cannot_tell) GTEST_SKIP() << "no seccomp here";
+  EXPECT_EQ(verdict, Verdict::holds);
 }
 
 }  // namespace

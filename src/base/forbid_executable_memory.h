@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -27,6 +29,22 @@ inline bool forbid_executable_memory() {
   const sock_fprog program{std::size(filter), filter};
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
          prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/// Whether `check` holds in a child process that may make no memory executable. The calling process
+/// should have one thread.
+enum class Verdict { holds, fails, cannot_tell };
+template <class Check>
+Verdict without_executable_memory(const Check& check) {
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!forbid_executable_memory()) _exit(2);
+    _exit(check() ? 0 : 1);
+  }
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)) return Verdict::fails;
+  const int code = WEXITSTATUS(status);
+  return code == 0 ? Verdict::holds : code == 2 ? Verdict::cannot_tell : Verdict::fails;
 }
 
 }  // namespace rsr::base

@@ -187,14 +187,17 @@ void add_kv(CLI::App& command, KvCacheType* type) {
 }
 
 void add_rsr(CLI::App& command, int64_t* memory, bool* jit) {
-  command
-      .add_option("--rsr-memory", *memory,
-                  "Bytes (or 500M, 2G) that indexes of equal columns may take, which make prompts "
-                  "faster where they gain; 0: none")
-      ->transform(CLI::AsSizeValue(false))
-      ->transform(CLI::Validator(check_size, "SIZE"))  // runs before the other
-      ->type_name("SIZE");
-  command.add_flag("--jit", *jit, "Make these indexes machine code: faster, 3 to 4 times as large");
+  CLI::Option* size =
+      command
+          .add_option(
+              "--rsr-memory", *memory,
+              "Bytes (or 500M, 2G) that indexes of equal columns may take, which make prompts "
+              "faster where they gain; 0: none")
+          ->transform(CLI::AsSizeValue(false))
+          ->transform(CLI::Validator(check_size, "SIZE"))  // runs before the other
+          ->type_name("SIZE");
+  command.add_flag("--jit", *jit, "Make these indexes machine code: faster, 3 to 4 times as large")
+      ->needs(size);
 }
 
 ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {

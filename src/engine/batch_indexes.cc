@@ -26,7 +26,7 @@ std::string notice_of(size_t indexed, size_t all, int64_t bytes,
   std::string text = "indexes for batches: " + std::to_string(indexed) + " of " +
                      std::to_string(all) + " matrices, " + std::to_string(bytes) + " bytes";
   for (const auto& [reason, count] : reasons) {
-    text += "; " + std::to_string(count) + " without: " + reason;
+    text += "; " + std::to_string(count) + ": " + reason;
   }
   return text;
 }
@@ -56,7 +56,7 @@ void add_batch_indexes(const EngineOptions& options, const Context& context, mod
     for (size_t i = 0; i < count; ++i) {
       // Each had all of the memory that was left; together they may need more.
       if (bytes + made[i].index_bytes() > options.rsr_memory) {
-        ++reasons["no memory left for it"];
+        ++reasons["it needs more memory than it may take"];
         continue;
       }
       if (!notices[i].empty()) ++reasons[notices[i]];

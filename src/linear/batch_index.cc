@@ -15,6 +15,12 @@ using matrix::Packed;
 constexpr int64_t kUsualBatch = 128;
 // What it must gain to be worth its memory, and the error of predictions.
 constexpr double kLeastGain = 1.05;
+// An index that is expected to take this much more than it may is not tried.
+constexpr double kHopeless = 1.25;
+
+constexpr const char* kNoGain = "packed weights should be as fast";
+constexpr const char* kNoRoom = "it needs more memory than it may take";
+constexpr const char* kNoRoomForCode = "machine code needs more memory than it may take";
 
 segment::GrayShape shape_of(const KernelSet& kernels, const Packed& packed) {
   return kernels::gray_shape(packed.alphabet() == matrix::Alphabet::ternary, packed.rows(),
@@ -37,15 +43,25 @@ double rate_without(const KernelSet& kernels, const Packed& packed) {
   return assumed_rate(kernels, packed.format(), {kUsualBatch, packed.rows(), false});
 }
 
-double rate_with(const KernelSet& kernels, const segment::Grid& grid, double additions,
-                 bool compiled) {
-  CostQuestion question = gray_question(kernels, grid, additions, compiled);
+/// What is expected of an index of one kind.
+struct Expected {
+  bool gains;
+  bool fits;
+};
+
+Expected expect(const KernelSet& kernels, const segment::Grid& grid, double zeros, double without,
+                const BatchIndexOptions& options, bool compiled) {
+  CostQuestion question =
+      gray_question(kernels, grid, segment::expected_gray_additions(grid, zeros), compiled);
   question.batch = kUsualBatch;
-  return assumed_rate(question);
+  return {options.always || assumed_rate(question) > kLeastGain * without,
+          gray_bytes(question) <= kHopeless * static_cast<double>(options.most_bytes)};
 }
 
-std::shared_ptr<Weight::BatchIndex> build(const KernelSet& kernels, const Packed& packed) {
+std::shared_ptr<Weight::BatchIndex> build(const KernelSet& kernels, const Packed& packed,
+                                          const BatchIndexOptions& options) {
   auto index = std::make_shared<Weight::BatchIndex>();
+  index->asked_for = options.always;
   const bool signs = packed.alphabet() == matrix::Alphabet::signs;
   index->stream = segment::build_gray(shape_of(kernels, packed), [&](int64_t row, int8_t* values) {
     packed.read_row(row, values);
@@ -60,10 +76,13 @@ Status compile(Weight::BatchIndex& index, int64_t most_bytes) {
   if (!segment::can_compile(index.stream.stride)) {
     return {ErrorCode::unsupported, "machine code is made for x86-64 only"};
   }
-  segment::GrayCode made = segment::compile_gray(index.stream, segment::Lanes::int16, most_bytes);
+  // Beside the code there is a table of its cells, and its last page is counted whole.
+  constexpr auto kPage = static_cast<int64_t>(base::ExecutableMemory::kPage);
+  const int64_t table = (index.stream.cell_count() + 1) * static_cast<int64_t>(sizeof(uint64_t));
+  segment::GrayCode made = segment::compile_gray(index.stream, segment::Lanes::int16,
+                                                 (most_bytes - table) / kPage * kPage);
   if (made.code.empty()) {
-    return {ErrorCode::limit_exceeded,
-            "machine code takes more than " + std::to_string(most_bytes) + " bytes"};
+    return {ErrorCode::limit_exceeded, kNoRoomForCode};
   }
   RSR_ASSIGN_OR_RETURN(index.code, base::ExecutableMemory::create(made.code));
   index.cell_code = std::move(made.cells);
@@ -72,8 +91,6 @@ Status compile(Weight::BatchIndex& index, int64_t most_bytes) {
   index.stream.cell_places = {};
   return {};
 }
-
-constexpr const char* kNoGain = "packed weights should be as fast";
 
 }  // namespace
 
@@ -100,26 +117,25 @@ BatchIndexResult make_batch_index(const Context::Impl& context, const Weight& we
   const segment::GrayShape shape = shape_of(kernels, packed);
   // The zeros of {-1, +1} are its -1: half of the values, if nothing is known.
   const double zeros = packed.alphabet() == matrix::Alphabet::signs ? 0.5 : w.zero_share;
-  const double expected = segment::expected_gray_additions(shape, zeros);
-  const double without = kLeastGain * rate_without(kernels, packed);
-  const double stream = rate_with(kernels, shape, expected, false);
-  const double compiled = rate_with(kernels, shape, expected, true);
-  const bool may_stream = options.always || stream > without;
-  const bool may_compile = options.jit && (options.always || compiled > without);
-  if (!may_stream && !may_compile) return {nullptr, kNoGain};
-  auto index = build(kernels, packed);
-  index->asked_for = options.always;
+  const double without = rate_without(kernels, packed);
+  const Expected stream = expect(kernels, shape, zeros, without, options, false);
+  const Expected code = expect(kernels, shape, zeros, without, options, true);
+  const bool wants_code = options.jit && code.gains;
+  if (!stream.gains && !wants_code) return {nullptr, kNoGain};
   std::string notice;
-  if (may_compile) {
+  std::shared_ptr<Weight::BatchIndex> index;
+  if (wants_code && code.fits) {
+    index = build(kernels, packed, options);
     const Status status = compile(*index, options.most_bytes);
     if (status.ok()) return {std::move(index), {}};
-    if (!may_stream) return {nullptr, status.message()};
     notice = status.message();
+  } else if (wants_code) {
+    notice = kNoRoomForCode;
   }
-  if (index->nbytes() > options.most_bytes) {
-    return {nullptr, "it takes " + std::to_string(index->nbytes()) + " bytes, and " +
-                         std::to_string(options.most_bytes) + " are allowed"};
-  }
+  if (!stream.gains) return {nullptr, std::move(notice)};
+  if (!stream.fits) return {nullptr, kNoRoom};
+  if (index == nullptr) index = build(kernels, packed, options);
+  if (index->nbytes() > options.most_bytes) return {nullptr, kNoRoom};
   return {std::move(index), std::move(notice)};
 }
 

@@ -134,10 +134,8 @@ void add_groups(const CostQuestion& q, Cost& cost) {
       batch * segment::estimate_cycles(q.form, alphabet, q.k, q.rows, q.cols) / kCyclesPerSecond;
 }
 
-/// Two bytes for a place and seven for an instruction, about.
 void add_gray(const CostQuestion& q, Cost& cost) {
-  const double bytes = q.kind == KernelKind::compiled ? 7 : 2.2;
-  cost.bytes = std::llround(q.additions * bytes);
+  cost.bytes = std::llround(gray_bytes(q));
   cost.operations = q.additions * static_cast<double>(q.batch);
   cost.work_seconds = static_cast<double>(q.rows) * static_cast<double>(q.cols) *
                       static_cast<double>(q.batch) / assumed_rate(q);
@@ -184,6 +182,10 @@ double assumed_rate(const KernelSet& kernels, Format format, const BatchShape& s
   q.tables_gain = kernels.tuning.of(format).tables_gain;
   q.token_tile = kernel->token_tile;
   return assumed_rate(q);
+}
+
+double gray_bytes(const CostQuestion& q) {
+  return q.additions * (q.kind == KernelKind::compiled ? 8 : 2.2);
 }
 
 int threads_used(const CostQuestion& q) {

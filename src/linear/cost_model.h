@@ -51,6 +51,9 @@ double assumed_rate(const CostQuestion& question);
 /// The same of the kernel that KernelSet::for_batch() gives; 0 where there is none.
 double assumed_rate(const KernelSet& kernels, matrix::Format format, const BatchShape& shape);
 
+/// Bytes of an index (gray or compiled), about: 2.1 to 2.4 and 7.1 to 8.1 for an addition.
+double gray_bytes(const CostQuestion& question);
+
 /// Threads that a product is split over, of those that there are.
 int threads_used(const CostQuestion& question);
 

@@ -51,7 +51,7 @@ void run_jobs(Context::Impl& context, std::span<const Job> jobs) {
       if (begin < end) {
         MatvecI8 params = job.params;
         params.gray = &job.gray;
-        params.scratch = scratch + base::pool_thread() * job.scratch_bytes;
+        params.scratch = scratch + base::pool_thread() * scratch_bytes;
         job.function(params, begin, end);
       }
       first += job.tiles;

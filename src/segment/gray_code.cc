@@ -27,18 +27,14 @@ constexpr size_t kCellAlignment = 64;
 
 /// Digits of the pattern of each rank.
 std::vector<Digits> digits_by_rank(Alphabet alphabet, int k) {
-  const auto patterns = pattern_count(alphabet, k);
+  const auto patterns = static_cast<int>(pattern_count(alphabet, k));
   std::vector<Digits> digits(static_cast<size_t>(patterns));
-  const int base = alphabet == Alphabet::binary ? 2 : 3;
   for (int code = 0; code < patterns; ++code) {
-    Digits of_code{};
-    uint32_t pattern = 0;
-    for (int r = 0, rest = code; r < k; ++r, rest /= base) {
-      of_code[static_cast<size_t>(r)] = static_cast<int8_t>(rest % base - (base == 3 ? 1 : 0));
-      if (of_code[static_cast<size_t>(r)] > 0) pattern |= 1u << r;
-      if (of_code[static_cast<size_t>(r)] < 0) pattern |= 1u << (16 + r);
+    const uint32_t pattern = code_pattern(alphabet, k, code);
+    Digits& of_rank = digits[gray_rank(pattern, k, alphabet)];
+    for (int r = 0; r < k; ++r) {
+      of_rank[static_cast<size_t>(r)] = static_cast<int8_t>(digit_of(pattern, r));
     }
-    digits[gray_rank(pattern, k, alphabet)] = of_code;
   }
   return digits;
 }

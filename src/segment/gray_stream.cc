@@ -7,22 +7,10 @@
 #include "base/check.h"
 #include "segment/cell_forms.h"
 #include "segment/column_groups.h"
+#include "segment/lane_groups.h"
 
 namespace rsr::segment {
 namespace {
-
-/// The number of a column's digits in base 2 or 3 (digits plus one), lowest row first, and what
-/// they are in ColumnGroups.
-uint32_t pattern_of(Alphabet alphabet, int k, int code) {
-  const int base = alphabet == Alphabet::binary ? 2 : 3;
-  uint32_t pattern = 0;
-  for (int r = 0; r < k; ++r, code /= base) {
-    const int digit = base == 2 ? code % 2 : code % 3 - 1;
-    if (digit > 0) pattern |= 1u << r;
-    if (digit < 0) pattern |= 1u << (16 + r);
-  }
-  return pattern;
-}
 
 class Builder {
  public:
@@ -30,7 +18,7 @@ class Builder {
       : out_(out), codes_(static_cast<size_t>(shape.cols)), row_(static_cast<size_t>(shape.cols)) {
     const auto patterns = static_cast<int>(out.patterns());
     for (int code = 0; code < 256; ++code) {
-      const uint32_t pattern = code < patterns ? pattern_of(out.alphabet, out.k, code) : 0;
+      const uint32_t pattern = code < patterns ? code_pattern(out.alphabet, out.k, code) : 0;
       ranks_[static_cast<size_t>(code)] =
           static_cast<uint8_t>(gray_rank(pattern, out.k, out.alphabet));
     }
@@ -89,6 +77,16 @@ class Builder {
 };
 
 }  // namespace
+
+uint32_t code_pattern(Alphabet alphabet, int k, int code) {
+  uint32_t pattern = 0;
+  for (int r = 0; r < k; ++r) {
+    const int digit = code_digit(alphabet, code, r);
+    if (digit > 0) pattern |= 1u << r;
+    if (digit < 0) pattern |= 1u << (16 + r);
+  }
+  return pattern;
+}
 
 int64_t GrayStream::patterns() const {
   return pattern_count(alphabet, k);

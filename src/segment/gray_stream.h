@@ -55,6 +55,9 @@ struct GrayShape : Grid {
   int stride = 64;
 };
 
+/// The pattern, as ColumnGroups has it, of a number with the digits of code_digit().
+uint32_t code_pattern(Alphabet alphabet, int k, int code);
+
 /// How many additions an index has, expected for random values of which a share are zeros.
 double expected_gray_additions(const Grid& grid, double zeros);
 
