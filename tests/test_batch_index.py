@@ -34,8 +34,11 @@ def test_memory_is_a_limit():
 
     matrices, size = used("100M")
     assert matrices >= 2
-    fewer, less = used(str(size - 1))
-    assert 0 < fewer < matrices and 0 < less < size
+    # The last of them may become a list of columns where its code does not fit.
+    for limit in (size - 1, size // 2, 5000):
+        fewer, less = used(str(limit))
+        assert fewer <= matrices and less <= limit
+    assert fewer < matrices
 
 
 @pytest.mark.parametrize("size", ["-5", "five", "5Q", "99999999999999999999"])
