@@ -170,11 +170,14 @@ struct BatchIndexOptions {
   bool always = false;
 };
 
-/// The weight with an index beside it that products of many int8 vectors use where they gain by it:
-/// RSR in Gray order, which adds equal columns of a block of rows once (docs/algorithm.md). Results
-/// have the same bits with and without it. The index suits this context's instruction set, and is
-/// not part of weight_to_bytes(). Where none can be had, the weight comes back as it is; `notice`,
-/// if not null, gets the reason, or why there is a list where code was asked for; else it is empty.
+/// The weight with an index beside it that products of many vectors use where they gain by it: RSR
+/// in Gray order, which adds equal columns of a block of rows once (docs/algorithm.md). It serves
+/// int8 vectors, whose results have the same bits with and without it; or, when the weight was
+/// prepared for Inputs::floats, float vectors. Those results are then not the same for all batches,
+/// and their error is at most 6e-5 of the sum of |scale * x| (1.2e-4 for {-1, +1}; ordinary inputs
+/// stay below 1e-6). The index suits this context's instruction set, and is not part of
+/// weight_to_bytes(). Where none can be had, the weight comes back as it is; `notice`, if not null,
+/// gets the reason, or why there is a list where code was asked for; else it is empty.
 Weight with_batch_index(const Context& context, const Weight& weight,
                         const BatchIndexOptions& options, std::string* notice = nullptr);
 
@@ -182,7 +185,7 @@ Weight with_batch_index(const Context& context, const Weight& weight,
 /// batch = x.size() / cols. `y` must have exactly batch * rows elements and not overlap x.
 /// Errors: wrong lengths; NaN or infinity in x (named by row and column). A row's result does not
 /// depend on threads or batch, nor, for a given packed format, on the instruction set; its error is
-/// at most 1e-6 of the sum of |scale * w * x| (multiply_add).
+/// at most 1e-6 of the sum of |scale * w * x| (multiply_add; with_batch_index() has its own rules).
 Status multiply(const Context& context, const Weight& weight, std::span<const float> x,
                 std::span<float> y);
 

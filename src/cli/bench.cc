@@ -18,10 +18,10 @@ constexpr const char* kMatvecHelp =
     "matrix again. The share is that of the pure read bandwidth, measured in the same run with "
     "the\n"
     "same threads. Flags that take LIST take values separated by commas; every combination is\n"
-    "measured. --kernel takes automatic, multiply-add, rsr, rsr:FORM, rsr:FORM:K, and for batches "
-    "of\n"
-    "int8 vectors rsr-stream and rsr-compiled: an index beside the packed weights, as with\n"
-    "--rsr-memory, and that as machine code, as with --jit.";
+    "measured. --kernel takes automatic, multiply-add, rsr, rsr:FORM, rsr:FORM:K, and for "
+    "batches\n"
+    "rsr-stream and rsr-compiled: an index beside the packed weights, as with --rsr-memory, and\n"
+    "that as machine code, as with --jit.";
 
 struct MatvecFlags {
   MatvecLists lists;

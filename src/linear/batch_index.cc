@@ -22,25 +22,25 @@ constexpr const char* kNoGain = "packed weights should be as fast";
 constexpr const char* kNoRoom = "it needs more memory than it may take";
 constexpr const char* kNoRoomForCode = "machine code needs more memory than it may take";
 
-segment::GrayShape shape_of(const KernelSet& kernels, const Packed& packed) {
+/// How a weight's index is cut.
+segment::GrayShape shape_of(const KernelSet& kernels, const Packed& packed, bool floats) {
   return kernels::gray_shape(packed.alphabet() == matrix::Alphabet::ternary, packed.rows(),
-                             packed.cols(), kernels.gemm_gray_i8->stride());
+                             packed.cols(), gray_kernel(kernels, floats).stride);
 }
 
 /// Why a weight gets no index at all; empty: it may.
 std::string hindrance(const KernelSet& kernels, const Weight::Impl& w) {
   if (!std::holds_alternative<Packed>(w.packed)) return "the weight is an index of RSR itself";
   if (w.scales.grouped()) return "the weight has scales per group of columns";
-  if (w.inputs == Inputs::floats) return "the weight was prepared for float inputs";
-  if (kernels.gemm_gray_i8 == nullptr) {
+  if (gray_kernel(kernels, w.inputs == Inputs::floats).name == nullptr) {
     return std::string("instruction set ") + base::isa_name(kernels.isa) + " has no kernel for it";
   }
   return {};
 }
 
 /// Multiply-adds per second of what runs without an index.
-double rate_without(const KernelSet& kernels, const Packed& packed) {
-  return assumed_rate(kernels, packed.format(), {kUsualBatch, packed.rows(), false});
+double rate_without(const KernelSet& kernels, const Packed& packed, bool floats) {
+  return assumed_rate(kernels, packed.format(), {kUsualBatch, packed.rows(), false}, floats);
 }
 
 /// What is expected of an index of one kind.
@@ -49,21 +49,20 @@ struct Expected {
   bool fits;
 };
 
-Expected expect(const KernelSet& kernels, const segment::Grid& grid, double zeros, double without,
-                const BatchIndexOptions& options, bool compiled) {
-  CostQuestion question =
-      gray_question(kernels, grid, segment::expected_gray_additions(grid, zeros), compiled);
+Expected expect(const KernelSet& kernels, const GrayIndex& index, double without,
+                const BatchIndexOptions& options) {
+  CostQuestion question = gray_question(kernels, index);
   question.batch = kUsualBatch;
   return {options.always || assumed_rate(question) > kLeastGain * without,
           gray_bytes(question) <= kHopeless * static_cast<double>(options.most_bytes)};
 }
 
-std::shared_ptr<Weight::BatchIndex> build(const KernelSet& kernels, const Packed& packed,
-                                          const BatchIndexOptions& options) {
+std::shared_ptr<Weight::BatchIndex> build(const Packed& packed, const segment::GrayShape& shape,
+                                          segment::Lanes lanes) {
   auto index = std::make_shared<Weight::BatchIndex>();
-  index->asked_for = options.always;
+  index->lanes = lanes;
   const bool signs = packed.alphabet() == matrix::Alphabet::signs;
-  index->stream = segment::build_gray(shape_of(kernels, packed), [&](int64_t row, int8_t* values) {
+  index->stream = segment::build_gray(shape, [&](int64_t row, int8_t* values) {
     packed.read_row(row, values);
     if (!signs) return;
     for (int64_t c = 0; c < packed.cols(); ++c) values[c] = values[c] > 0 ? 1 : 0;
@@ -79,8 +78,8 @@ Status compile(Weight::BatchIndex& index, int64_t most_bytes) {
   // Beside the code there is a table of its cells, and its last page is counted whole.
   constexpr auto kPage = static_cast<int64_t>(base::ExecutableMemory::kPage);
   const int64_t table = (index.stream.cell_count() + 1) * static_cast<int64_t>(sizeof(uint64_t));
-  segment::GrayCode made = segment::compile_gray(index.stream, segment::Lanes::int16,
-                                                 (most_bytes - table) / kPage * kPage);
+  segment::GrayCode made =
+      segment::compile_gray(index.stream, index.lanes, (most_bytes - table) / kPage * kPage);
   if (made.code.empty()) {
     return {ErrorCode::limit_exceeded, kNoRoomForCode};
   }
@@ -94,16 +93,17 @@ Status compile(Weight::BatchIndex& index, int64_t most_bytes) {
 
 }  // namespace
 
-CostQuestion gray_question(const KernelSet& kernels, const segment::Grid& grid, double additions,
-                           bool compiled) {
+CostQuestion gray_question(const KernelSet& kernels, const GrayIndex& index) {
+  const GrayKernel kernel = gray_kernel(kernels, index.floats);
   CostQuestion q;
-  q.kind = compiled ? KernelKind::compiled : KernelKind::gray;
-  q.isa = kernels.gemm_gray_i8->isa;
-  q.token_tile = kernels.gemm_gray_i8->token_tile;
-  q.binary = grid.alphabet == segment::Alphabet::binary;
-  q.rows = grid.rows;
-  q.cols = grid.cols;
-  q.additions = additions;
+  q.kind = index.compiled ? KernelKind::compiled : KernelKind::gray;
+  q.floats = index.floats;
+  q.isa = kernel.isa;
+  q.token_tile = kernel.token_tile;
+  q.binary = index.grid.alphabet == segment::Alphabet::binary;
+  q.rows = index.grid.rows;
+  q.cols = index.grid.cols;
+  q.additions = index.additions;
   return q;
 }
 
@@ -114,18 +114,21 @@ BatchIndexResult make_batch_index(const Context::Impl& context, const Weight& we
   if (options.most_bytes <= 0) return {};
   if (std::string why = hindrance(kernels, w); !why.empty()) return {nullptr, std::move(why)};
   const auto& packed = std::get<Packed>(w.packed);
-  const segment::GrayShape shape = shape_of(kernels, packed);
+  const bool floats = w.inputs == Inputs::floats;
+  const segment::GrayShape shape = shape_of(kernels, packed, floats);
   // The zeros of {-1, +1} are its -1: half of the values, if nothing is known.
   const double zeros = packed.alphabet() == matrix::Alphabet::signs ? 0.5 : w.zero_share;
-  const double without = rate_without(kernels, packed);
-  const Expected stream = expect(kernels, shape, zeros, without, options, false);
-  const Expected code = expect(kernels, shape, zeros, without, options, true);
+  const double without = rate_without(kernels, packed, floats);
+  const double additions = segment::expected_gray_additions(shape, zeros);
+  const Expected stream = expect(kernels, {shape, additions, floats, false}, without, options);
+  const Expected code = expect(kernels, {shape, additions, floats, true}, without, options);
+  const auto lanes = floats ? segment::Lanes::float32 : segment::Lanes::int16;
   const bool wants_code = options.jit && code.gains;
   if (!stream.gains && !wants_code) return {nullptr, kNoGain};
   std::string notice;
   std::shared_ptr<Weight::BatchIndex> index;
   if (wants_code && code.fits) {
-    index = build(kernels, packed, options);
+    index = build(packed, shape, lanes);
     const Status status = compile(*index, options.most_bytes);
     if (status.ok()) return {std::move(index), {}};
     notice = status.message();
@@ -134,7 +137,7 @@ BatchIndexResult make_batch_index(const Context::Impl& context, const Weight& we
   }
   if (!stream.gains) return {nullptr, std::move(notice)};
   if (!stream.fits) return {nullptr, kNoRoom};
-  if (index == nullptr) index = build(kernels, packed, options);
+  if (index == nullptr) index = build(packed, shape, lanes);
   if (index->nbytes() > options.most_bytes) return {nullptr, kNoRoom};
   return {std::move(index), std::move(notice)};
 }
@@ -153,6 +156,7 @@ kernels::GrayGroups Weight::BatchIndex::groups() const {
 Weight with_batch_index(const Context& context, const Weight& weight,
                         const BatchIndexOptions& options, std::string* notice) {
   linear::BatchIndexResult made = linear::make_batch_index(context.impl(), weight, options);
+  if (made.index != nullptr) made.index->asked_for = options.always;
   if (notice != nullptr) *notice = std::move(made.notice);
   return weight.with(std::move(made.index));
 }

@@ -155,7 +155,7 @@ TEST(BatchIndex, SaysWhyThereIsNone) {
                                      {.group_scales = scales, .group_size = 128})),
             "the weight has scales per group of columns");
   EXPECT_EQ(ask(reference, weight_of(problem, false, "reference", {.inputs = Inputs::floats})),
-            "the weight was prepared for float inputs");
+            "instruction set reference has no kernel for it");
   EXPECT_EQ(ask(reference, weight_of(problem, false, "reference", {.algorithm = Algorithm::rsr})),
             "the weight is an index of RSR itself");
 }

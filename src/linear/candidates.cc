@@ -99,21 +99,21 @@ void add_rsr(const KernelSet& kernels, const ProductQuestion& q, RsrForm form,
 
 /// An index for batches beside packed weights, as places and as code.
 void add_indexes(const KernelSet& kernels, const ProductQuestion& q, std::vector<Candidate>& all) {
-  const auto* kernel = kernels.gemm_gray_i8;
-  if (kernel == nullptr || q.floats || q.batch <= kernel->token_tile / 4) return;
-  const segment::GrayShape shape = kernels::gray_shape(!q.binary, q.rows, q.cols, kernel->stride());
+  const GrayKernel kernel = gray_kernel(kernels, q.floats);
+  if (kernel.name == nullptr || q.batch <= kernel.token_tile / 4) return;
+  const segment::GrayShape shape = kernels::gray_shape(!q.binary, q.rows, q.cols, kernel.stride);
   const double zeros = q.binary ? 0.5 : q.zeros / 100.0;
   for (const bool compiled : {true, false}) {
     Candidate c;
-    c.question =
-        gray_question(kernels, shape, segment::expected_gray_additions(shape, zeros), compiled);
+    c.question = gray_question(
+        kernels, {shape, segment::expected_gray_additions(shape, zeros), q.floats, compiled});
     c.question.residency = q.residency;
     c.question.batch = q.batch;
     c.question.threads = q.threads;
     c.question.k = shape.k;
     c.format = "gray";
-    c.kernel = kernel->name;
-    c.token_tile = static_cast<int>(std::min<int64_t>(q.batch, kernel->token_tile));
+    c.kernel = kernel.name;
+    c.token_tile = static_cast<int>(std::min<int64_t>(q.batch, kernel.token_tile));
     all.push_back(c);
   }
 }

@@ -89,7 +89,8 @@ double code_share(const CostQuestion& q) {
 double gray_rate(const CostQuestion& q) {
   const GrayRate* found = nullptr;
   for (const GrayRate& line : kGrayRates) {
-    if (line.kind == q.kind && base::isa_includes(q.isa, line.isa)) found = &line;
+    const bool same = line.kind == q.kind && line.floats == q.floats;
+    if (same && base::isa_includes(q.isa, line.isa)) found = &line;
   }
   if (found == nullptr) return 0;
   const double weights = static_cast<double>(q.rows) * static_cast<double>(q.cols);
@@ -167,7 +168,30 @@ double assumed_rate(const CostQuestion& q) {
   return 1e9 * (q.kind == KernelKind::gemm ? gemm_rate(q) : matvec_rate(q));
 }
 
-double assumed_rate(const KernelSet& kernels, Format format, const BatchShape& shape) {
+namespace {
+
+/// Floats: look-ups, or a matvec for each vector.
+double assumed_float_rate(const KernelSet& kernels, Format format, const BatchShape& shape) {
+  const auto* matvec = kernels.matvec_f32[static_cast<size_t>(format)];
+  if (matvec == nullptr) return 0;
+  CostQuestion q;
+  q.format = format;
+  q.floats = true;
+  q.isa = kernels.isa;
+  q.rows = shape.rows;
+  q.batch = shape.batch;
+  if (const auto* tables = kernels.look_ups_f32(format, shape)) {
+    q.kind = KernelKind::tables;
+    q.tables_gain = float_tables_gain(format, kernels.isa);
+    q.token_tile = tables->token_tile;
+  }
+  return assumed_rate(q);
+}
+
+}  // namespace
+
+double assumed_rate(const KernelSet& kernels, Format format, const BatchShape& shape, bool floats) {
+  if (floats) return assumed_float_rate(kernels, format, shape);
   const auto* kernel = kernels.for_batch(format, shape);
   if (kernel == nullptr) return 0;
   const auto at = static_cast<size_t>(format);

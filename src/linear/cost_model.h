@@ -48,8 +48,10 @@ Cost predict(const CostQuestion& question);
 /// Multiply-adds per second of one thread with weights in its cache; for all but rsr.
 double assumed_rate(const CostQuestion& question);
 
-/// The same of the kernel that KernelSet::for_batch() gives; 0 where there is none.
-double assumed_rate(const KernelSet& kernels, matrix::Format format, const BatchShape& shape);
+/// The same of the kernel that packed weights run for a batch of int8 or float vectors; 0 where
+/// they have none and are repacked.
+double assumed_rate(const KernelSet& kernels, matrix::Format format, const BatchShape& shape,
+                    bool floats);
 
 /// Bytes of an index (gray or compiled), about: 2.1 to 2.4 and 7.1 to 8.1 for an addition.
 double gray_bytes(const CostQuestion& question);

@@ -35,10 +35,10 @@ constexpr MatvecRate kMatvecRates[] = {
     {true, matrix::Format::t2, base::Isa::avx2, {16, 16, 16, 16}},
     {true, matrix::Format::t2, base::Isa::avx512bw, {21, 21, 21, 21}},
     {true, matrix::Format::t3, base::Isa::reference, {0.5, 0.5, 0.5, 0.5}},
-    {true, matrix::Format::t3, base::Isa::avx512bw, {105, 105, 105, 105}},
+    {true, matrix::Format::t3, base::Isa::avx512bw, {84, 84, 84, 84}},
     {true, matrix::Format::b1, base::Isa::reference, {1, 1, 1, 1}},
     {true, matrix::Format::b1, base::Isa::avx2, {10, 10, 10, 10}},
-    {true, matrix::Format::b1, base::Isa::avx512bw, {150, 150, 150, 150}},
+    {true, matrix::Format::b1, base::Isa::avx512bw, {130, 130, 130, 130}},
 };
 
 // Slots of RSR's lanes that the int8 kernel looks up, one thread, index in the cache.
@@ -63,6 +63,7 @@ constexpr GemmRate kGemmRates[] = {
 struct GrayRate {
   base::Isa isa;  // as above
   KernelKind kind;
+  bool floats;
   double per_weight;    // nanoseconds for a vector
   double per_addition;  // the same
 };
@@ -71,10 +72,14 @@ struct GrayRate {
 // compiled AVX-512 code that comes from memory, as a model's does; out of the cache it takes 13%
 // less.
 constexpr GrayRate kGrayRates[] = {
-    {base::Isa::avx2, KernelKind::gray, 0.0, 0.0187},
-    {base::Isa::avx2, KernelKind::compiled, 0.0003, 0.0157},
-    {base::Isa::avx512bw, KernelKind::gray, 0.0006, 0.0095},
-    {base::Isa::avx512bw, KernelKind::compiled, 0.0001, 0.0093},
+    {base::Isa::avx2, KernelKind::gray, false, 0.0, 0.0187},
+    {base::Isa::avx2, KernelKind::compiled, false, 0.0003, 0.0157},
+    {base::Isa::avx512bw, KernelKind::gray, false, 0.0006, 0.0095},
+    {base::Isa::avx512bw, KernelKind::compiled, false, 0.0001, 0.0093},
+    {base::Isa::avx2, KernelKind::gray, true, 0.0006, 0.0336},
+    {base::Isa::avx2, KernelKind::compiled, true, 0.0019, 0.0220},
+    {base::Isa::avx512bw, KernelKind::gray, true, 0.0003, 0.0220},
+    {base::Isa::avx512bw, KernelKind::compiled, true, 0.0006, 0.0158},
 };
 
 }  // namespace rsr::linear

@@ -73,8 +73,9 @@ std::string explain_kernel(const Context::Impl& context, const Weight& weight, I
                            int64_t batch) {
   if (const auto* packed = std::get_if<matrix::Packed>(&weight.impl().packed)) {
     const PackedProduct product{packed, nullptr, nullptr, nullptr, weight.batch_index()};
-    if (inputs != Inputs::floats && by_index(context, {&product, 1}, batch)) {
-      return std::string(context.kernels.gemm_gray_i8->name) + ": the index for batches" +
+    const bool by_floats = inputs == Inputs::floats;
+    if (by_index(context, {&product, 1}, batch, by_floats)) {
+      return std::string(gray_kernel(context.kernels, by_floats).name) + ": the index for batches" +
              (product.index->compiled() ? ", as machine code," : "") +
              " should be faster than packed weights";
     }

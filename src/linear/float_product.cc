@@ -1,6 +1,7 @@
 // Products of float inputs: each thread makes the tables of sums that it looks up.
 #include "base/check.h"
 #include "kernels/matvec/floats.h"
+#include "linear/batch_index.h"
 #include "linear/packed_product.h"
 
 namespace rsr::linear {
@@ -132,10 +133,37 @@ void look_up(Context::Impl& context, const kernels::GemmTablesF32Kernel& kernel,
   context.pool.parallel_for(packed.tiles(), std::cref(part), kWorthAThread / work + 1);
 }
 
+/// All vectors at once, by the weight's index for batches.
+void add_equal_columns_once(Context::Impl& context, const PackedProduct& product, const float* x,
+                            int64_t batch) {
+  const Packed& packed = *product.packed;
+  const kernels::GrayGroups groups = product.index->groups();
+  const int64_t scratch_bytes = kernels::gray_scratch_bytes(groups);
+  context.kernel_scratch.reserve_discard(
+      static_cast<size_t>(context.pool.threads() * scratch_bytes));
+  kernels::GemmGrayF32 shared;
+  shared.gray = &groups;
+  shared.x = x;
+  shared.x_stride = packed.cols();
+  shared.signs = packed.alphabet() == matrix::Alphabet::signs;
+  shared.batch = batch;
+  shared.out = output_of(product, nullptr);
+  const auto part = [&](base::Range tiles) {
+    kernels::GemmGrayF32 own = shared;
+    own.scratch = context.kernel_scratch.data() + base::pool_thread() * scratch_bytes;
+    context.kernels.gemm_gray_f32->function(own, tiles.begin, tiles.end);
+  };
+  const int64_t work = kernels::kMatvecTileRows * packed.cols() * batch;
+  context.pool.parallel_for(packed.tiles(), std::cref(part), kWorthAThread / work + 1);
+}
+
 }  // namespace
 
 void multiply_packed(Context::Impl& context, const PackedProduct& product, const float* x,
                      int64_t batch) {
+  if (by_index(context, {&product, 1}, batch, true)) {
+    return add_equal_columns_once(context, product, x, batch);
+  }
   const Packed& packed = *product.packed;
   const BatchShape shape{batch, rows_of_call(packed.rows(), 1, context.pool.threads()),
                          packed.layout().segments() > 1};

@@ -174,7 +174,8 @@ void multiply(Context::Impl& context, const Weight& weight, const float* x, int6
               float* y) {
   const Weight::Impl& w = weight.impl();
   if (const auto* packed = std::get_if<Packed>(&w.packed)) {
-    return multiply_packed(context, {packed, &w.scales, nullptr, y, nullptr}, x, batch);
+    return multiply_packed(context, {packed, &w.scales, nullptr, y, weight.batch_index()}, x,
+                           batch);
   }
   linear::for_each_sum(context, std::get<RsrWeight>(w.packed), Batch<float>{x, w.cols, batch, {}},
                        context.y_f32,

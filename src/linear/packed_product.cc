@@ -86,7 +86,7 @@ const kernels::MatvecI8Kernel* kernel_of(const Context::Impl& context,
 void make_jobs(Context::Impl& context, std::span<const PackedProduct> products, const RowsI8& x,
                const float* token_scales, std::span<Job> jobs) {
   const Packed& first = *products[0].packed;
-  const bool indexed = by_index(context, products, x.batch);
+  const bool indexed = by_index(context, products, x.batch, false);
   const auto* kernel = kernel_of(context, products, x.batch);
   const ColumnLayout& layout = first.layout();
   const bool binary = first.alphabet() == matrix::Alphabet::binary;
@@ -126,24 +126,28 @@ bool same_pass(const PackedProduct& a, const PackedProduct& b) {
 
 }  // namespace
 
-bool by_index(const Context::Impl& context, std::span<const PackedProduct> products,
-              int64_t batch) {
-  const auto* kernel = context.kernels.gemm_gray_i8;
+bool by_index(const Context::Impl& context, std::span<const PackedProduct> products, int64_t batch,
+              bool floats) {
+  const GrayKernel kernel = gray_kernel(context.kernels, floats);
   // Fewer vectors never gain; so decoding asks no further.
-  if (kernel == nullptr || batch <= kernel->token_tile / 4) return false;
+  if (kernel.name == nullptr || batch <= kernel.token_tile / 4) return false;
   double additions = 0;
   for (const PackedProduct& product : products) {
-    if (product.index == nullptr || product.index->stream.stride != kernel->stride()) return false;
-    additions += static_cast<double>(product.index->stream.additions);
+    const Weight::BatchIndex* index = product.index;
+    if (index == nullptr || index->floats() != floats || index->stream.stride != kernel.stride) {
+      return false;
+    }
+    additions += static_cast<double>(index->stream.additions);
   }
   const Weight::BatchIndex& first = *products[0].index;
   if (first.asked_for) return true;
-  CostQuestion q = gray_question(context.kernels, first.stream, additions, first.compiled());
+  CostQuestion q =
+      gray_question(context.kernels, {first.stream, additions, floats, first.compiled()});
   q.rows = rows_of(products);
   q.batch = batch;
   q.threads = context.pool.threads();
   return assumed_rate(q) > assumed_rate(context.kernels, products[0].packed->format(),
-                                        shape_of(context, products, batch));
+                                        shape_of(context, products, batch), floats);
 }
 
 kernels::PackedMatrix matrix_of(const PackedProduct& product) {

@@ -45,9 +45,10 @@ void for_each_score(Context::Impl& context, const PackedProduct& product, const 
 void for_each_score(Context::Impl& context, const PackedProduct& product, const float* x,
                     const ReceiveScores& receive);
 
-/// True when a pass over these matrices uses their indexes for batches: all have one that this
-/// context reads, and gain by it.
-bool by_index(const Context::Impl& context, std::span<const PackedProduct> products, int64_t batch);
+/// True when a pass over these matrices uses their indexes for batches of int8 or `floats`: all
+/// have one for these that this context reads, and gain by it.
+bool by_index(const Context::Impl& context, std::span<const PackedProduct> products, int64_t batch,
+              bool floats);
 
 // What the files of this header share.
 

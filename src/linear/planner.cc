@@ -98,6 +98,9 @@ KernelSet::KernelSet(Isa chosen, std::vector<std::string> not_these)
   for (const auto& kernel : kernels::kGemmGrayI8) {
     if (allowed(kernel.name, kernel.isa, chosen, disabled)) gemm_gray_i8 = &kernel;
   }
+  for (const auto& kernel : kernels::kGemmGrayF32) {
+    if (allowed(kernel.name, kernel.isa, chosen, disabled)) gemm_gray_f32 = &kernel;
+  }
   for (const auto& kernel : kernels::kAttend) {
     if (!allowed(kernel.name, kernel.isa, chosen, disabled)) continue;
     attention[static_cast<size_t>(kernel.type)].attend = &kernel;
@@ -132,6 +135,14 @@ int KernelSet::token_tile(const kernels::MatvecI8Kernel& kernel, int64_t batch) 
   // The others have one width only: their tiles of inputs fill registers.
   const bool matvec = &kernel == matvec_i8[static_cast<size_t>(kernel.format)];
   return tuned > 0 && matvec ? std::min(widest, tuned) : widest;
+}
+
+GrayKernel gray_kernel(const KernelSet& kernels, bool floats) {
+  const auto facts = [](const auto* kernel) -> GrayKernel {
+    if (kernel == nullptr) return {};
+    return {kernel->name, kernel->isa, kernel->token_tile, kernel->stride()};
+  };
+  return floats ? facts(kernels.gemm_gray_f32) : facts(kernels.gemm_gray_i8);
 }
 
 const char* rsr_kernel(const KernelSet& kernels, RsrIndex index, bool floats) {

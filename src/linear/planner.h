@@ -81,6 +81,7 @@ struct KernelSet {
   std::array<const kernels::MatvecI8Kernel*, 4> gemm_i8{};
   std::array<const kernels::MatvecI8Kernel*, 4> gemm_tables_i8{};
   const kernels::GemmGrayI8Kernel* gemm_gray_i8 = nullptr;  // for weights with a batch index
+  const kernels::GemmGrayF32Kernel* gemm_gray_f32 = nullptr;
   std::array<const kernels::MatvecF32Kernel*, 4> matvec_f32{};
   std::array<const kernels::GemmTablesF32Kernel*, 4> gemm_tables_f32{};
   const kernels::Kernel<kernels::TablesF32Function>* tables_t3 = nullptr;
@@ -108,6 +109,15 @@ struct KernelSet {
   /// Vectors of a token tile for a kernel and batch.
   int token_tile(const kernels::MatvecI8Kernel& kernel, int64_t batch) const;
 };
+
+/// What is to be known of the kernel that reads indexes for batches.
+struct GrayKernel {
+  const char* name = nullptr;  // null: there is none, and what follows has no meaning
+  base::Isa isa = base::Isa::reference;
+  int token_tile = 0;
+  int stride = 0;  // of its indexes
+};
+GrayKernel gray_kernel(const KernelSet& kernels, bool floats);
 
 /// The name of the kernel for an index of RSR.
 const char* rsr_kernel(const KernelSet& kernels, RsrIndex index, bool floats);

@@ -152,23 +152,54 @@ void add_packed(const List& list, const References& references, const MakeTrial&
   }
 }
 
+Trial trial_gray(const kernels::GemmGrayI8Kernel& kernel, const std::shared_ptr<Problem>& problem,
+                 const kernels::GrayGroups& groups) {
+  const kernels::MatvecI8Kernel as_packed{
+      problem->packed.format(), kernel.isa,        kernel.name,
+      kernel.function,          kernel.token_tile, kernels::gray_scratch_bytes(groups)};
+  return trial_i8(as_packed, problem, as_packed, &groups);
+}
+
+/// Integers as floats, whose sums are exact.
+Trial trial_gray(const kernels::GemmGrayF32Kernel& kernel, const std::shared_ptr<Problem>& problem,
+                 const kernels::GrayGroups& groups) {
+  std::copy(problem->x.begin(), problem->x.end(), problem->xf.begin());
+  kernels::GemmGrayF32 p;
+  p.gray = &groups;
+  p.x = problem->xf.data();
+  p.x_stride = problem->packed.cols();
+  p.signs = problem->packed.alphabet() == Alphabet::signs;
+  p.batch = problem->batch();
+  p.out.rows = p.out.stride = problem->packed.rows();
+  const auto size = static_cast<size_t>(p.batch * p.out.rows);
+  const auto expected = std::make_shared<std::vector<float>>(size);
+  const auto got = std::make_shared<std::vector<float>>(size);
+  for (int64_t i = 0; i < p.batch * p.out.rows; ++i) {
+    (*expected)[static_cast<size_t>(i)] =
+        static_cast<float>(problem->sum(i / p.out.rows, i % p.out.rows));
+  }
+  const auto scratch = std::make_shared<AlignedArray<uint8_t>>(
+      static_cast<size_t>(kernels::gray_scratch_bytes(groups)));
+  p.out.y = got->data();
+  p.scratch = scratch->data();
+  return [problem, p, scratch, expected, got, function = kernel.function] {
+    function(p, 0, problem->packed.tiles());
+    return same_values(*got, *expected);
+  };
+}
+
 /// An index as places, and as machine code where that is allowed.
-void add_gray(std::vector<SelftestCase>& cases) {
-  for (const auto& kernel : kernels::kGemmGrayI8) {
+template <class List>
+void add_gray(const List& list, segment::Lanes lanes, std::vector<SelftestCase>& cases) {
+  for (const auto& kernel : list) {
     if (!base::has_isa(kernel.isa)) continue;
     SelftestCase one{kernel.name, {}};
     for (const bool compiled : {false, true}) {
       const auto add = [&](const std::shared_ptr<Problem>& problem) {
-        const auto index =
-            std::make_shared<kernels::GrayIndexOfProblem>(*problem, kernel.stride(), compiled);
-        const kernels::MatvecI8Kernel as_packed{problem->packed.format(),
-                                                kernel.isa,
-                                                kernel.name,
-                                                kernel.function,
-                                                kernel.token_tile,
-                                                kernels::gray_scratch_bytes(index->groups())};
-        one.trials.push_back([index, trial = trial_i8(as_packed, problem, as_packed,
-                                                      &index->groups())] { return trial(); });
+        const auto index = std::make_shared<kernels::GrayIndexOfProblem>(*problem, kernel.stride(),
+                                                                         compiled, lanes);
+        const Trial trial = trial_gray(kernel, problem, index->groups());
+        one.trials.emplace_back([index, trial] { return trial(); });
       };
       for (const Format format : {Format::t2, Format::b1}) for_each_problem(format, false, add);
     }
@@ -183,7 +214,8 @@ std::vector<SelftestCase> kernel_cases() {
   add_packed(kernels::kMatvecI8, kernels::kMatvecI8, trial_packed, cases);
   add_packed(kernels::kGemmI8, kernels::kMatvecI8, trial_packed, cases);
   add_packed(kernels::kGemmTablesI8, kernels::kMatvecI8, trial_packed, cases, false);
-  add_gray(cases);
+  add_gray(kernels::kGemmGrayI8, segment::Lanes::int16, cases);
+  add_gray(kernels::kGemmGrayF32, segment::Lanes::float32, cases);
   add_packed(kernels::kMatvecF32, kernels::kMatvecF32, trial_f32, cases);
   add_packed(kernels::kGemmTablesF32, kernels::kMatvecF32, trial_look_ups, cases, false);
   add_rsr_cases(cases);

@@ -86,6 +86,7 @@ std::vector<std::string> kernel_names() {
   add_names(kernels::kGemmI8, names);
   add_names(kernels::kGemmTablesI8, names);
   add_names(kernels::kGemmGrayI8, names);
+  add_names(kernels::kGemmGrayF32, names);
   add_names(kernels::kMatvecF32, names);
   add_names(kernels::kGemmTablesF32, names);
   add_names(kernels::kMatvecGroupsI8, names);

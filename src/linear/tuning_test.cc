@@ -73,9 +73,10 @@ TEST(KernelSet, LooksUpFloatsWhereTablesPay) {
   EXPECT_EQ(avx2.look_ups_f32(Format::t2, {8, 16}), nullptr);
   EXPECT_EQ(avx2.look_ups_f32(Format::t2, {8, 4096, true}), nullptr);
   EXPECT_EQ(KernelSet(Isa::reference).look_ups_f32(Format::t2, {8, 4096}), nullptr);
-  EXPECT_EQ(KernelSet(Isa::avx512bw).look_ups_f32(Format::t3, {64, 4096}), nullptr);
-  EXPECT_STREQ(KernelSet(Isa::avx512bw).look_ups_f32(Format::t2, {64, 4096})->name,
-               "gemm_tables_t2_f32_avx512bw");
+  const KernelSet wide(Isa::avx512bw);
+  EXPECT_STREQ(wide.look_ups_f32(Format::t2, {64, 4096})->name, "gemm_tables_t2_f32_avx512bw");
+  EXPECT_STREQ(wide.look_ups_f32(Format::t3, {64, 4096})->name, "gemm_tables_t3_f32_avx512bw");
+  EXPECT_EQ(wide.look_ups_f32(Format::t3, {10, 4096}), nullptr);
 }
 
 // --- predictions
@@ -269,7 +270,10 @@ TEST(CostModel, AnIndexIsChosenWithinItsMemory) {
   EXPECT_EQ(chosen().question.kind, KernelKind::matvec);
   q.batch = 128;
   q.floats = true;
-  for (const Candidate& c : candidates(kernels, q)) EXPECT_NE(c.format, "gray");
+  EXPECT_EQ(chosen().kernel, "gemm_gray_f32_avx512bw");
+  EXPECT_EQ(chosen().question.kind, KernelKind::gray);
+  q.rsr_memory = 0;
+  EXPECT_EQ(chosen().question.kind, KernelKind::tables);
 }
 
 TEST(RsrTrials, AreNeighboursOfTheEstimate) {

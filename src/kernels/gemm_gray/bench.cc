@@ -2,13 +2,11 @@
 // percent of zeros (-1: binary).
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <chrono>
 #include <string>
 #include <vector>
 
 #include "kernels/gemm_gray/problem.h"
-#include "kernels/peak/list.h"
+#include "kernels/peak/share.h"
 
 namespace rsr::kernels {
 namespace {
@@ -21,60 +19,52 @@ Problem problem_of(int64_t batch, int zeros) {
   return {{matrix::Format::t2, matrix::Alphabet::ternary, kRows, kCols, 0, zeros}, batch};
 }
 
-double now_seconds() {
-  using Clock = std::chrono::steady_clock;
-  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
-}
-
-/// Multiply-adds per second from registers: of the dot product for 64-byte vectors, if there is
-/// one.
-double register_rate(const GemmGrayI8Kernel& kernel) {
-  const bool dot = kernel.isa == base::Isa::avx512bw && base::has_isa(base::Isa::avx512vnni);
-  PeakI8 p{.rounds = 20000};
-  const double begin = now_seconds();
-  best_kernel(kPeakI8, dot ? base::Isa::avx512vnni : kernel.isa).function(p);
-  return static_cast<double>(p.multiply_adds) / (now_seconds() - begin);
-}
-
-/// Median share of the rate from registers, which is measured right before and after each call:
-/// a processor that is not ours alone changes its clock within milliseconds.
-template <class Multiply>
-double share_of_registers(const GemmGrayI8Kernel& kernel, double macs, const Multiply& multiply) {
-  std::vector<double> shares;
-  double before = register_rate(kernel);
-  for (int i = 0; i < 40; ++i) {
-    const double begin = now_seconds();
-    multiply();
-    const double rate = macs / (now_seconds() - begin);
-    const double after = register_rate(kernel);
-    shares.push_back(2 * rate / (before + after));
-    before = after;
-  }
-  std::nth_element(shares.begin(), shares.begin() + 20, shares.end());
-  return shares[20];
-}
-
-void run(benchmark::State& state, const GemmGrayI8Kernel& kernel, bool compiled) {
-  const int64_t batch = state.range(0);
-  Problem problem = problem_of(batch, static_cast<int>(state.range(1)));
-  problem.make_usual();
-  const GrayIndexOfProblem index(problem, kernel.stride(), compiled);
-  if (index.compiled() != compiled) return state.SkipWithError("no executable memory here");
-  MatvecI8 p = problem.params(kernel.token_tile, false);
-  p.gray = &index.groups();
-  base::AlignedArray<uint8_t> scratch(static_cast<size_t>(gray_scratch_bytes(index.groups())));
-  p.scratch = scratch.data();
-  std::vector<int32_t> y(static_cast<size_t>(batch * kRows));
-  p.out.sums = y.data();
-  const auto multiply = [&] { kernel.function(p, 0, problem.packed.tiles()); };
+/// Measures multiply() and says what it was.
+template <class Kernel, class Multiply>
+void measure(benchmark::State& state, const Kernel& kernel, bool floats, const Multiply& multiply) {
+  const double macs = static_cast<double>(state.range(0) * kRows * kCols);
   for (auto _ : state) {
     multiply();
     benchmark::ClobberMemory();
   }
-  state.counters["of_registers"] =
-      share_of_registers(kernel, static_cast<double>(batch * kRows * kCols), multiply);
-  state.counters["GMAC/s"] = benchmark::Counter(1e-9 * static_cast<double>(batch * kRows * kCols),
-                                                benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["of_registers"] = share_of_registers(kernel.isa, floats, macs, multiply);
+  state.counters["GMAC/s"] =
+      benchmark::Counter(1e-9 * macs, benchmark::Counter::kIsIterationInvariantRate);
+}
+
+void run_index(benchmark::State& state, const GemmGrayI8Kernel& kernel, Problem& problem,
+               const GrayIndexOfProblem& index) {
+  problem.make_usual();
+  MatvecI8 p = problem.params(kernel.token_tile, false);
+  p.gray = &index.groups();
+  base::AlignedArray<uint8_t> scratch(static_cast<size_t>(gray_scratch_bytes(index.groups())));
+  p.scratch = scratch.data();
+  std::vector<int32_t> y(static_cast<size_t>(problem.batch() * kRows));
+  p.out.sums = y.data();
+  measure(state, kernel, false, [&] { kernel.function(p, 0, problem.packed.tiles()); });
+}
+
+void run_index(benchmark::State& state, const GemmGrayF32Kernel& kernel, const Problem& problem,
+               const GrayIndexOfProblem& index) {
+  base::AlignedArray<uint8_t> scratch(static_cast<size_t>(gray_scratch_bytes(index.groups())));
+  std::vector<float> y(static_cast<size_t>(problem.batch() * kRows));
+  GemmGrayF32 p;
+  p.gray = &index.groups();
+  p.x = problem.xf.data();
+  p.x_stride = kCols;
+  p.batch = problem.batch();
+  p.out.rows = p.out.stride = kRows;
+  p.out.y = y.data();
+  p.scratch = scratch.data();
+  measure(state, kernel, true, [&] { kernel.function(p, 0, problem.packed.tiles()); });
+}
+
+template <class Kernel>
+void run(benchmark::State& state, const Kernel& kernel, segment::Lanes lanes, bool compiled) {
+  Problem problem = problem_of(state.range(0), static_cast<int>(state.range(1)));
+  const GrayIndexOfProblem index(problem, kernel.stride(), compiled, lanes);
+  if (index.compiled() != compiled) return state.SkipWithError("no executable memory here");
+  run_index(state, kernel, problem, index);
   state.counters["B/weight"] =
       static_cast<double>(index.nbytes()) / static_cast<double>(kRows * kCols);
 }
@@ -90,17 +80,24 @@ void build(benchmark::State& state, bool compiled) {
       benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
-const int kRegistered = [] {
-  for (const auto& kernel : kGemmGrayI8) {
+template <class List>
+void add(const List& list, segment::Lanes lanes) {
+  for (const auto& kernel : list) {
     if (!base::has_isa(kernel.isa)) continue;
     for (const bool compiled : {false, true}) {
       const std::string name = std::string(kernel.name) + (compiled ? "/compiled" : "/stream");
       auto* added = benchmark::RegisterBenchmark(
-          name.c_str(), [&, compiled](benchmark::State& s) { run(s, kernel, compiled); });
+          name.c_str(),
+          [&kernel, lanes, compiled](benchmark::State& s) { run(s, kernel, lanes, compiled); });
       for (const int zeros : {-1, 33, 50, 70, 90}) added->Args({128, zeros});
       added->Args({32, 70})->Args({512, 70});
     }
   }
+}
+
+const int kRegistered = [] {
+  add(kGemmGrayI8, segment::Lanes::int16);
+  add(kGemmGrayF32, segment::Lanes::float32);
   for (const bool compiled : {false, true}) {
     benchmark::RegisterBenchmark(compiled ? "build/compiled" : "build/stream",
                                  [compiled](benchmark::State& s) { build(s, compiled); })

@@ -1,14 +1,11 @@
 // The loops of gemm_gray, written once for vectors of 32 and of 64 bytes (`V`, in the ISA files)
 // and for both alphabets.
-//
-// The inputs of up to four token tiles become vectors first, all columns. Then 240 rows at a time,
-// tile of columns by tile of columns, and of that each token tile in turn: the rows' sums and the
-// index of a tile stay in L2, the inputs of a token tile in L1.
+// (blocks_range.h has the order).
 #pragma once
 
 #include <cstdint>
 
-#include "kernels/gemm_gray/blocks_cell.h"
+#include "kernels/gemm_gray/blocks_range.h"
 #include "kernels/gemm_gray/gemm_gray.h"
 #include "kernels/gemm_tables/blocks_frame.h"
 #include "kernels/gemm_tables/blocks_sums.h"
@@ -16,14 +13,10 @@
 namespace rsr::kernels {
 namespace {
 
-// A multiple of 3: blocks of 4 and of 6 rows end where such tiles of 16 do.
-constexpr int64_t kGrayTiles = 15;
-// A range of rows may begin within a block, and end within one.
-constexpr int64_t kGrayRows = kGrayTiles * kMatvecTileRows + 16;
-
 /// V with the additions of int16.
 template <class V>
 struct Int16s : V {
+  static constexpr int kPairsOfStep = 1;
   static RSR_INLINE auto add(typename V::Vector a, typename V::Vector b) { return V::add16(a, b); }
   static RSR_INLINE auto sub(typename V::Vector a, typename V::Vector b) { return V::sub16(a, b); }
 };
@@ -57,7 +50,7 @@ template <class V, class Code>
 class GrayTokens {
  public:
   GrayTokens(const MatvecI8& p, int64_t token)
-      : p_(p), gray_(*p.gray), room_(p.scratch), token_(token) {
+      : p_(p), gray_(*p.gray), room_(p.scratch), range_(gray_, room_.running), token_(token) {
     const Sums<V, Code::kDigits> sums(p, token, {});
     vectors_ = sums.vectors();
     for (int64_t tile = 0; tile < gray_.tiles(); ++tile) {
@@ -78,25 +71,19 @@ class GrayTokens {
 
   /// The rows of up to kGrayTiles tiles.
   void multiply(Tiles tiles) {
-    const int64_t row = tiles.first * kMatvecTileRows;
-    const int64_t end = smaller(row + tiles.count * kMatvecTileRows, gray_.rows);
-    first_ = row / Code::kRows;
-    end_ = (end + Code::kRows - 1) / Code::kRows;
-    Sums<V, Code::kDigits> sums(
-        p_, token_, {room_.sums16, room_.sums32, kGrayRows, (end_ - first_) * Code::kRows});
+    range_.choose(tiles);
+    Sums<V, Code::kDigits> sums(p_, token_, {room_.sums16, room_.sums32, kGrayRows, range_.rows()});
     for (int64_t v = 0; v < vectors_; ++v) sums.clear(v);
     for (int64_t tile = 0; tile < gray_.tiles(); ++tile) {
       for (int64_t v = 0; v < vectors_; ++v) add_tile(tile, v, sums);
     }
-    sums.write(tiles, row - first_ * Code::kRows, room_.waiting);
+    sums.write(tiles, range_.row_of(tiles), room_.waiting);
   }
 
  private:
-  using Words = Int16s<V>;
   using Vector = typename V::Vector;
   using TileReach = Reach<V, Code::kDigits>;
 
-  static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
   Vector* columns(int64_t tile, int64_t v) const {
     return reinterpret_cast<Vector*>(room_.inputs) +
            (tile * vectors_ + v) * (gray_.tile_cols + kGrayExtraVectors);
@@ -107,7 +94,7 @@ class GrayTokens {
     const TileReach reach{x[gray_.tile_cols + 1], x[gray_.tile_cols + 2]};
     if (reach.too_far()) return add_halves(tile, v, sums);
     sums.expect(v, reach);
-    add_cells(tile, v, x, sums.of(v, 0));
+    range_.add(tile, v, x, sums.of(v, 0));
   }
 
   /// A tile of columns that could overflow: one half of its columns, then the other.
@@ -119,55 +106,24 @@ class GrayTokens {
         half[c] = (c < kGrayTileCols / 2) == (part == 0) ? x[c] : V::zero();
       }
       sums.empty(v);
-      add_cells(tile, v, half, sums.of(v, 0));
+      range_.add(tile, v, half, sums.of(v, 0));
     }
     sums.empty(v);
-  }
-
-  void add_cells(int64_t tile, int64_t v, const Vector* x, int16_t* sums) const {
-    const auto* inputs = reinterpret_cast<const uint8_t*>(x);
-    auto* y = reinterpret_cast<uint8_t*>(sums);
-    const int64_t cells = tile * gray_.blocks(Code::kRows);
-    for (int64_t b = first_; b < end_; ++b, y += Code::kRows * V::kBytes) {
-      const int64_t cell = cells + b;
-      if (gray_.code != nullptr) {
-        run_cell(gray_, cell, next_cell(tile, b), v, inputs, y);
-        continue;
-      }
-      const int64_t* places = gray_.cell_places + cell;
-      add_cell<Words, Code>(
-          {gray_.places + places[0], gray_.places + places[1], gray_.ends + cell * Code::kPatterns},
-          inputs, room_.running, y);
-    }
-  }
-
-  /// Whose code to ask for while a cell runs: the same rows in the next tile of columns, or, in the
-  /// last, rows as far below them in the first.
-  int64_t next_cell(int64_t tile, int64_t block) const {
-    const int64_t blocks = gray_.blocks(Code::kRows);
-    if (tile + 1 < gray_.tiles()) return (tile + 1) * blocks + block;
-    return smaller(block + end_ - first_, blocks - 1);
   }
 
   const MatvecI8& p_;
   const GrayGroups& gray_;
   GrayScratch<V, Code> room_;
+  GrayRange<Int16s<V>, Code> range_;
   int64_t token_;
   int64_t vectors_;
-  int64_t first_ = 0;  // block of rows
-  int64_t end_ = 0;
 };
 
 template <class V, class Code>
 void multiply_gray(const MatvecI8& p, int64_t tile_begin, int64_t tile_end) {
   for (int64_t token = 0; token < p.batch; token += kBlockVectors * V::kBytes / 2) {
     GrayTokens<V, Code> tokens(p, token);
-    for (int64_t tile = tile_begin; tile < tile_end;) {
-      const int64_t next = (tile / kGrayTiles + 1) * kGrayTiles;
-      const int64_t end = next < tile_end ? next : tile_end;
-      tokens.multiply({tile, end - tile});
-      tile = end;
-    }
+    for_each_piece(tile_begin, tile_end, [&](Tiles tiles) { tokens.multiply(tiles); });
   }
 }
 

@@ -51,6 +51,21 @@ constexpr int64_t gray_scratch_bytes(const GrayGroups& gray) {
   return kGrayFixedScratch + gray.tiles() * (gray.tile_cols + kGrayExtraVectors) * 4 * 64;
 }
 
+/// Float inputs, the same index. Sums of the running sums of some tiles of columns are float, the
+/// rest is double; docs/algorithm.md derives how far results may be from the exact ones.
+struct GemmGrayF32 {
+  const GrayGroups* gray = nullptr;
+  const float* x = nullptr;  // [batch][x_stride], finite
+  int64_t x_stride = 0;
+  bool signs = false;  // of a binary matrix: zeros weigh -1 instead of 0
+  int64_t batch = 0;
+  Output out;
+  void* scratch = nullptr;  // gray_scratch_bytes(), aligned to 64
+};
+using GemmGrayF32Function = void(const GemmGrayF32& p, int64_t tile_begin,
+                                 int64_t tile_end) noexcept;
+
+#define GEMM_GRAY_F32(isa, token_tile) GemmGrayF32Function gemm_gray_f32_##isa;
 #define GEMM_GRAY_I8(isa, token_tile) MatvecI8Function gemm_gray_i8_##isa;
 #include "kernels/gemm_gray/kernels.inc"
 

@@ -14,7 +14,8 @@ namespace rsr::kernels {
 class GrayIndexOfProblem {
  public:
   /// The values of {-1, +1} become bits.
-  GrayIndexOfProblem(const Problem& problem, int stride, bool compiled) {
+  GrayIndexOfProblem(const Problem& problem, int stride, bool compiled,
+                     segment::Lanes lanes = segment::Lanes::int16) {
     const int64_t cols = problem.packed.cols();
     const bool ternary = problem.packed.alphabet() == matrix::Alphabet::ternary;
     index_ = segment::build_gray(
@@ -26,7 +27,7 @@ class GrayIndexOfProblem {
         });
     groups_ = gray_groups(index_);
     if (!compiled) return;
-    code_ = segment::compile_gray(index_, segment::Lanes::int16, int64_t{1} << 30);
+    code_ = segment::compile_gray(index_, lanes, int64_t{1} << 30);
     auto memory = base::ExecutableMemory::create(code_.code);
     if (!memory.ok()) return;
     memory_ = std::move(memory).value();

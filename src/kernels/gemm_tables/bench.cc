@@ -6,12 +6,26 @@
 #include "kernels/gemm/list.h"
 #include "kernels/gemm_tables/list.h"
 #include "kernels/matvec/problem.h"
+#include "kernels/peak/share.h"
 
 namespace rsr::kernels {
 namespace {
 
 constexpr int64_t kRows = 2560;
 constexpr int64_t kCols = 2560;
+
+/// Measures multiply() and says what it was.
+template <class Multiply>
+void measure(benchmark::State& state, base::Isa isa, bool floats, const Multiply& multiply) {
+  const double macs = static_cast<double>(state.range(0) * kRows * kCols);
+  for (auto _ : state) {
+    multiply();
+    benchmark::ClobberMemory();
+  }
+  state.counters["of_registers"] = share_of_registers(isa, floats, macs, multiply);
+  state.counters["GMAC/s"] =
+      benchmark::Counter(1e-9 * macs, benchmark::Counter::kIsIterationInvariantRate);
+}
 
 void run(benchmark::State& state, const MatvecI8Kernel& kernel) {
   const int64_t batch = state.range(0);
@@ -25,12 +39,7 @@ void run(benchmark::State& state, const MatvecI8Kernel& kernel) {
   p.scratch = scratch.data();
   std::vector<int32_t> y(static_cast<size_t>(batch * kRows));
   p.out.sums = y.data();
-  for (auto _ : state) {
-    kernel.function(p, 0, problem.packed.tiles());
-    benchmark::ClobberMemory();
-  }
-  state.counters["GMAC/s"] = benchmark::Counter(1e-9 * static_cast<double>(batch * kRows * kCols),
-                                                benchmark::Counter::kIsIterationInvariantRate);
+  measure(state, kernel.isa, false, [&] { kernel.function(p, 0, problem.packed.tiles()); });
 }
 
 void run_floats(benchmark::State& state, const GemmTablesF32Kernel& kernel) {
@@ -49,12 +58,7 @@ void run_floats(benchmark::State& state, const GemmTablesF32Kernel& kernel) {
   p.scratch = scratch.data();
   p.out.rows = p.out.stride = kRows;
   p.out.y = y.data();
-  for (auto _ : state) {
-    kernel.function(p, 0, problem.packed.tiles());
-    benchmark::ClobberMemory();
-  }
-  state.counters["GMAC/s"] = benchmark::Counter(1e-9 * static_cast<double>(batch * kRows * kCols),
-                                                benchmark::Counter::kIsIterationInvariantRate);
+  measure(state, kernel.isa, true, [&] { kernel.function(p, 0, problem.packed.tiles()); });
 }
 
 template <class List>

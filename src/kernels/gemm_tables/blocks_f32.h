@@ -6,8 +6,8 @@
 #include <cstdint>
 
 #include "kernels/gemm_tables/blocks_codes_f32.h"
+#include "kernels/gemm_tables/blocks_floats.h"
 #include "kernels/gemm_tables/blocks_frame.h"
-#include "kernels/gemm_tables/blocks_turn.h"
 #include "kernels/gemm_tables/gemm_tables.h"
 
 namespace rsr::kernels {
@@ -60,19 +60,8 @@ class BlockF32 {
   /// The unit's columns as token vectors; what lies beyond columns or batch is zero.
   void load_columns(int64_t v, int64_t col) const {
     const int64_t token = token_ + v * kTokens;
-    const float* x = p_.x + token * p_.x_stride + col;
-    const int64_t tokens = p_.batch - token < kTokens ? p_.batch - token : kTokens;
-    const int64_t cols = p_.cols - col < kColumns ? p_.cols - col : kColumns;
-    if (tokens == kTokens && cols == kColumns) {
-      return turn_all(x, {kTokens, kColumns, p_.x_stride}, columns_, kTokens);
-    }
-    alignas(64) float padded[kTokens * kColumns];
-    for (int64_t t = 0; t < kTokens; ++t) {
-      for (int64_t c = 0; c < kColumns; ++c) {
-        padded[t * kColumns + c] = t < tokens && c < cols ? x[t * p_.x_stride + c] : 0.0f;
-      }
-    }
-    turn_all(padded, {kTokens, kColumns, kColumns}, columns_, kTokens);
+    turn_columns<V>(p_.x + token * p_.x_stride + col, p_.x_stride,
+                    {p_.batch - token, p_.cols - col}, kColumns, columns_);
   }
 
   float* runs(int64_t v) const { return runs_ + v * kBlockRows * kTokens; }
@@ -100,50 +89,16 @@ class BlockF32 {
     }
   }
 
-  /// sums += runs, in double, or = for the first run.
+  /// sums += runs, or = for the first run.
   template <bool first>
   void end_run(int64_t v) const {
-    const float* run = runs(v);
-    double* sum = sums(v);
-    for (int64_t i = 0; i < tiles_.count * kMatvecTileRows * kTokens; i += kTokens) {
-      const Floats floats = V::load_ps(run + i);
-      auto low = V::low_pd(floats);
-      auto high = V::high_pd(floats);
-      if constexpr (!first) {
-        low = V::add_pd(V::load_pd(sum + i), low);
-        high = V::add_pd(V::load_pd(sum + i + kTokens / 2), high);
-      }
-      V::store_pd(sum + i, low);
-      V::store_pd(sum + i + kTokens / 2, high);
-    }
+    add_floats<V, first>(runs(v), tiles_.count * kMatvecTileRows, sums(v));
   }
 
-  /// The results of a token tile, some tiles of rows at a time.
   void write(int64_t v) const {
-    auto* turned = reinterpret_cast<float*>(tables_);
+    auto* waiting = reinterpret_cast<float*>(tables_);
     static_assert(kTokens * kResultRows * 4 <= kTables);
-    const int64_t first = token_ + v * kTokens;
-    for (int64_t t = 0; t < tiles_.count; t += kResultTiles) {
-      const int64_t left = tiles_.count - t;
-      const Tiles tiles{tiles_.first + t, left < kResultTiles ? left : kResultTiles};
-      for (int64_t i = 0; i < tiles.count; ++i) {
-        turn_tile(sums(v) + (t + i) * kMatvecTileRows * kTokens, turned + i * kMatvecTileRows);
-      }
-      for (int64_t k = 0; k < kTokens && first + k < p_.batch; ++k) {
-        write_scaled(p_.out, tiles.first * kMatvecTileRows, rows_of(p_.out, tiles), first + k,
-                     turned + k * kResultRows);
-      }
-    }
-  }
-
-  /// The sums of a tile's rows, rounded, as those of tokens.
-  static void turn_tile(const double* sum, float* out) {
-    alignas(64) float rows[kMatvecTileRows * kTokens];
-    for (int64_t at = 0; at < kMatvecTileRows * kTokens; at += kTokens) {
-      V::store_ps(rows + at,
-                  V::narrow_pd(V::load_pd(sum + at), V::load_pd(sum + at + kTokens / 2)));
-    }
-    turn_all(rows, {kMatvecTileRows, kTokens, kTokens}, out, kResultRows);
+    write_doubles<V>(p_.out, tiles_, {token_ + v * kTokens, p_.batch}, sums(v), waiting);
   }
 
   const GemmTablesF32& p_;
