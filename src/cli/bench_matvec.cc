@@ -129,6 +129,7 @@ BenchRecord time_product(BenchRecord record, const Context& context, ReadBandwid
   record.max_ns = timings.most() * 1e9;
   record.r4_bytes_per_second = limits.read_bytes_per_second();
   record.dot_peak_macs = limits.dot_macs();
+  record.pair_peak_macs = limits.pair_macs();
   record.tile_peak_macs = limits.tile_macs();
   record.fma_peak_macs = limits.fma_macs();
   return record;

@@ -22,6 +22,7 @@ std::string page(const std::vector<BenchRecord>& records) {
   out << "checked " << r.checked << " results, prepared in ";
   out << print("%.3f s, reading alone %.1f GB/s", r.prepare_seconds, r.r4_bytes_per_second / 1e9);
   if (r.dot_peak_macs > 0) out << print(", registers alone %.0f GMAC/s", r.dot_peak_macs / 1e9);
+  if (r.pair_peak_macs > 0) out << print(" (16-bit pairs %.0f)", r.pair_peak_macs / 1e9);
   if (r.tile_peak_macs > 0) out << print(" (tiles %.0f)", r.tile_peak_macs / 1e9);
   out << "\n\n";
   out << print("%-5s %12s %12s %12s %8s %7s %9s\n", "", "median", "least", "most", "GB/s", "share",

@@ -68,6 +68,7 @@ ordered_json to_json(const BenchRecord& r) {
           {"checked", r.checked},
           {"error_norm", r.error_norm},
           {"dot_peak_gmac_per_s", measured(r.dot_peak_macs / 1e9)},
+          {"pair_peak_gmac_per_s", measured(r.pair_peak_macs / 1e9)},
           {"tile_peak_gmac_per_s", measured(r.tile_peak_macs / 1e9)},
           {"fma_peak_gmac_per_s", measured(r.fma_peak_macs / 1e9)},
           {"prepare_seconds", measured(r.prepare_seconds)},

@@ -39,6 +39,7 @@ struct BenchRecord {
   int64_t checked = 0;        // results compared with the plain product
   double error_norm = 0;      // of the results' difference, relative to their norm
   double dot_peak_macs = 0;   // int8 multiply-adds per second from registers; 0: unknown
+  double pair_peak_macs = 0;  // the same in pairs of 16 bits; 0: it has a dot product
   double tile_peak_macs = 0;  // the same with tiles (AMX); 0: none
   double fma_peak_macs = 0;   // the same for fp32
   double prepare_seconds = 0;

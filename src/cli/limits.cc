@@ -28,7 +28,12 @@ double peak(base::ThreadPool& pool, const Entry& kernel) {
 
 void Limits::sample_registers() {
   using namespace kernels;
-  dot_.push_back(peak<PeakI8>(pool_, best_kernel(kPeakI8, isa_)));
+  const auto& dot = best_kernel(kPeakI8, isa_);
+  dot_.push_back(peak<PeakI8>(pool_, dot));
+  // Where there is a dot product, nobody would take these.
+  if (dot.isa == base::Isa::avx2 || dot.isa == base::Isa::avx512bw) {
+    pair_.push_back(peak<PeakI8>(pool_, best_kernel(kPeakPairsI8, isa_)));
+  }
   for (const auto& kernel : kPeakTilesI8) {
     if (base::isa_includes(isa_, kernel.isa)) tile_.push_back(peak<PeakI8>(pool_, kernel));
   }
@@ -37,6 +42,10 @@ void Limits::sample_registers() {
 
 double Limits::dot_macs() const {
   return median_of(dot_);
+}
+
+double Limits::pair_macs() const {
+  return median_of(pair_);
 }
 
 double Limits::tile_macs() const {

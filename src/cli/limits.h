@@ -23,6 +23,8 @@ class Limits {
   double read_bytes_per_second() const { return read_.bytes_per_second(); }
   /// int8 multiply-adds per second with the vector dot product of the ISA.
   double dot_macs() const;
+  /// The same in pairs that are added in 16 bits, where it has no such instruction; else 0.
+  double pair_macs() const;
   /// The same with its products of tiles; 0 where it has none.
   double tile_macs() const;
   /// fp32 fused multiply-adds per second.
@@ -33,6 +35,7 @@ class Limits {
   base::Isa isa_;
   ReadSamples read_;
   std::vector<double> dot_;
+  std::vector<double> pair_;
   std::vector<double> tile_;
   std::vector<double> fma_;
 };

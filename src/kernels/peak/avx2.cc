@@ -4,11 +4,18 @@
 
 namespace rsr::kernels {
 
+namespace {
+
+// With 12, GCC keeps some accumulators in memory: 106 billion pairs a second instead of 135.
+constexpr int kChains = 8;
+
+}  // namespace
+
 void peak_i8_avx2(PeakI8& p) noexcept {
   __m256i a = _mm256_set1_epi8(p.a);
   const __m256i b = _mm256_set1_epi8(p.b);
   const __m256i ones = _mm256_set1_epi16(1);
-  __m256i sums[kPeakChains] = {};
+  __m256i sums[kChains] = {};
   for (int64_t i = 0; i < p.rounds; ++i) {
     for (__m256i& sum : sums) {
       __asm__("" : "+x"(a));  // as if a were another vector each time
@@ -17,7 +24,22 @@ void peak_i8_avx2(PeakI8& p) noexcept {
   }
   for (__m256i& sum : sums) __asm__ volatile("" : "+x"(sum));
   p.lane = _mm256_cvtsi256_si32(sums[0]);
-  p.multiply_adds = p.rounds * kPeakChains * 32;
+  p.multiply_adds = p.rounds * kChains * 32;
+}
+
+void peak_pairs_i8_avx2(PeakI8& p) noexcept {
+  __m256i a = _mm256_set1_epi8(p.a);
+  const __m256i b = _mm256_set1_epi8(p.b);
+  __m256i sums[kChains] = {};
+  for (int64_t i = 0; i < p.rounds; ++i) {
+    for (__m256i& sum : sums) {
+      __asm__("" : "+x"(a));
+      sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(a, b));
+    }
+  }
+  for (__m256i& sum : sums) __asm__ volatile("" : "+x"(sum));
+  p.lane = static_cast<int16_t>(_mm_cvtsi128_si32(_mm256_castsi256_si128(sums[0])));
+  p.multiply_adds = p.rounds * kChains * 32;
 }
 
 void peak_f32_avx2(PeakF32& p) noexcept {

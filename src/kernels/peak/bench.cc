@@ -29,6 +29,7 @@ void add(const List& list) {
 
 const int kRegistered = [] {
   add<PeakI8>(kPeakI8);
+  add<PeakI8>(kPeakPairsI8);
   add<PeakI8>(kPeakTilesI8);
   add<PeakF32>(kPeakF32);
   return 0;

@@ -11,6 +11,11 @@ inline constexpr Kernel<PeakI8Function> kPeakI8[] = {
 #include "kernels/peak/kernels.inc"
 };
 
+inline constexpr Kernel<PeakI8Function> kPeakPairsI8[] = {
+#define PEAK_PAIRS_I8(isa) {base::Isa::isa, "peak_pairs_i8_" #isa, peak_pairs_i8_##isa},
+#include "kernels/peak/kernels.inc"
+};
+
 inline constexpr Kernel<PeakI8Function> kPeakTilesI8[] = {
 #define PEAK_TILES_I8(isa) {base::Isa::isa, "peak_tiles_i8_" #isa, peak_tiles_i8_##isa},
 #include "kernels/peak/kernels.inc"

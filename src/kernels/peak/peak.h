@@ -1,10 +1,11 @@
 // Operation peak: how many multiply-adds a core can do when nothing waits for memory. Benchmarks
 // hold the products against it; no product calls it.
 //
-// A kernel keeps kPeakChains accumulators in registers, more than a unit's latency times its units
-// need, and adds `rounds` times the dot product of two constant vectors to each of them:
+// A kernel keeps 8 or kPeakChains accumulators in registers, as many as a unit's latency times its
+// units need, and adds `rounds` times the dot product of two constant vectors to each of them:
 //
 //   peak_i8:  lane += sum over 4 bytes of unsigned a * signed b    (mod 2^32)
+//   peak_pairs_i8: lane += sum over 2 bytes of unsigned a * signed b    (mod 2^16)
 //   peak_f32: lane += a * b
 //   peak_tiles_i8: lane += sum over 64 bytes of unsigned a * signed b (mod 2^32), in tiles of lanes
 //
@@ -18,7 +19,8 @@ namespace rsr::kernels {
 
 inline constexpr int kPeakChains = 12;
 
-/// 0 <= a; |a * b| below 2^14, so that no step of AVX2 saturates.
+/// 0 <= a; |a * b| below 2^14, so that no step of AVX2 saturates. Pairs are what there is without a
+/// dot product: two instructions, and 16 bits that a product must empty before they overflow.
 struct PeakI8 {
   int64_t rounds = 0;
   int8_t a = 1;
@@ -39,6 +41,7 @@ using PeakI8Function = void(PeakI8& p) noexcept;
 using PeakF32Function = void(PeakF32& p) noexcept;
 
 #define PEAK_I8(isa) PeakI8Function peak_i8_##isa;
+#define PEAK_PAIRS_I8(isa) PeakI8Function peak_pairs_i8_##isa;
 #define PEAK_TILES_I8(isa) PeakI8Function peak_tiles_i8_##isa;
 #define PEAK_F32(isa) PeakF32Function peak_f32_##isa;
 #include "kernels/peak/kernels.inc"
