@@ -52,7 +52,7 @@ def case_of(record: dict) -> Case:
 
 def is_ours(record: dict) -> bool:
     """What a user gets who chooses nothing (and, warm, says that the weights stay in the cache)."""
-    chosen = record.get("algorithm", "automatic") == "automatic"
+    chosen = record.get("algorithm", "automatic") == "automatic" and not record.get("part")
     fits = not record["cold"] or record.get("residency") in ("", None, "stream")
     return record["rival"] == "" and chosen and fits
 

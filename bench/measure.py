@@ -7,6 +7,8 @@ import pathlib
 import subprocess
 import sys
 
+import forms
+
 # Instruction sets that oneDNN is capped to, one after the other, while it dies with the one before:
 # some virtual machines announce AMX and do not have it.
 ONEDNN_CAPS = ("", "AVX512_CORE_BF16", "AVX512_CORE", "AVX2")
@@ -42,6 +44,7 @@ class Plan:
     rival_batches: tuple[int, ...] = (1, 8, 64)
     bits: tuple[str, ...] = ("ternary", "binary")
     sweeps: bool = True
+    forms: bool = True
     rivals: bool = True
     repeats: int = 20
     cold_bytes: int = 0
@@ -81,15 +84,48 @@ def rsr_arguments(plan: Plan) -> list[list[str]]:
     return calls
 
 
+def _bench(plan, title, arguments, isa="") -> list[dict]:
+    """The records of one call of `rsr bench matvec`."""
+    print(f"{title}: {' '.join(arguments)}", file=sys.stderr)
+    command = [plan.build / "rsr", "bench", "matvec", *arguments, "--json"]
+    environment = {**os.environ, **({"RSR_FORCE_ISA": isa} if isa else {})}
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)
+    return json.loads(done.stdout)
+
+
 def run_rsr(plan: Plan) -> list[dict]:
     """This project's records, RSR as its papers have it among them (rival "rsr-paper")."""
     records = []
     calls = rsr_arguments(plan)
     for number, arguments in enumerate(calls, 1):
-        print(f"rsr {number}/{len(calls)}: {' '.join(arguments)}", file=sys.stderr)
-        command = [plan.build / "rsr", "bench", "matvec", *arguments, "--json"]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-        records += json.loads(done.stdout)
+        records += _bench(plan, f"rsr {number}/{len(calls)}", arguments)
+    return records
+
+
+def _has(plan, isa) -> bool:
+    """True when this machine has the instruction set."""
+    command = [plan.build / "rsr", "bench", "matvec", "--rows", "16", "--cols", "16", "--caches", "warm", "--repeats", "1"]
+    return subprocess.run(command, capture_output=True, env={**os.environ, "RSR_FORCE_ISA": isa}).returncode == 0
+
+
+def run_forms(plan: Plan) -> list[dict]:
+    """The forms of products of many vectors, by instruction set."""
+    rows, cols = plan.shapes[0] if plan.shapes else SWEEP_SHAPE
+    sweep = ["--rows", str(rows), "--cols", str(cols)]
+    suite = _shape_flags(plan) if not plan.shapes else [
+        ["--rows", str(r), "--cols", str(c)] for r, c in plan.shapes if (r, c) != (rows, cols)
+    ]  # fmt: skip
+    records = []
+    for isa in (isa for isa in forms.SETS if _has(plan, isa)):
+        calls = forms.arguments(sweep, suite, plan.threads)
+        for number, arguments in enumerate(calls, 1):
+            repeats = ["--repeats", str(plan.repeats), "--cold-bytes", str(plan.cold_bytes)]
+            found = _bench(plan, f"{isa} {number}/{len(calls)}", [*arguments, *repeats], isa)
+            records += [{**record, "part": forms.PART} for record in found]
+    for rival in RIVALS[:2] if plan.rivals else ():
+        for batch in forms.RIVAL_BATCHES:
+            found = run_rival(plan, rival, (rows, cols), batch, 1)
+            records += [{**record, "part": forms.PART} for record in found]
     return records
 
 
@@ -156,6 +192,8 @@ def run_rivals(plan: Plan, shapes) -> list[dict]:
 def run(plan: Plan) -> list[dict]:
     """Everything of the plan."""
     records = run_rsr(plan)
+    if plan.forms:
+        records += run_forms(plan)
     if plan.rivals:
         shapes = dict.fromkeys((record["rows"], record["cols"]) for record in records)
         if plan.sweeps and not plan.shapes:

@@ -3,6 +3,7 @@
 import statistics
 
 import compare
+import forms
 
 HOW = """\
 One line is one product `W x`. Every result is compared with the plain product before anything is timed. *Cold*:
@@ -20,7 +21,7 @@ fold). Integer products are exact; floats are compared with products that keep f
 
 
 def _table(header, rows):
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines = ["| " + " | ".join(map(str, header)) + " |", "|" + "---|" * len(header)]
     return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows]) + "\n"
 
 
@@ -128,6 +129,7 @@ def write(meta: dict, records: list[dict], pictures: list[str]) -> str:
         chosen = [c for c in comparisons if belongs(c.case)]
         if chosen:
             parts += [f"## {title}\n", comparison_table(chosen)]
+    parts.append(forms.section(records, _table))
     by_k = k_table(records)
     if by_k:
         parts += ["## Plain RSR by block height, one vector, cold\n", by_k]

@@ -3,6 +3,7 @@
 import pathlib
 
 import compare
+import forms
 
 _SIZE = (8, 4.2)  # inches; with 80 dots an inch a PNG stays far below 60 kB
 
@@ -86,7 +87,13 @@ def draw_by_k(axes, records):
     return True
 
 
-PLOTS = {"time_by_shape": draw_times, "share_of_bandwidth": draw_shares, "speedup_by_k": draw_by_k}
+PLOTS = {
+    "time_by_shape": draw_times,
+    "share_of_bandwidth": draw_shares,
+    "speedup_by_k": draw_by_k,
+    "forms_int8": lambda axes, records: forms.draw(axes, records, "quantised"),
+    "forms_fp32": lambda axes, records: forms.draw(axes, records, "fp32"),
+}
 
 
 def draw(records: list[dict], folder: pathlib.Path) -> list[pathlib.Path]:

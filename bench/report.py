@@ -56,6 +56,7 @@ def make_plan(options) -> measure.Plan:
     plan = {"threads": options.threads or tuple(sorted({1, cores})), "shapes": options.shapes}
     if options.quick:
         plan |= {"batches": (1,), "rival_batches": (1,), "repeats": 5, "shapes": options.shapes or measure.QUICK_SHAPES}
+        plan["forms"] = False
     if options.repeats:
         plan["repeats"] = options.repeats
     return measure.Plan(build=options.build, rivals=not options.no_rivals, cold_bytes=options.cold_bytes, **plan)
@@ -89,16 +90,34 @@ def load(files) -> tuple[dict, list[dict]]:
         content = json.loads(file.read_text())
         if isinstance(content, dict):
             meta |= content.get("machine", {})
-            content = content["records"]
+            names, common = content["fields"], content["common"]
+            content = [
+                {**common, **{n: v for n, v in zip(names, row) if v is not None}} for row in content["records"]
+            ]
         records += content
     return meta, records
+
+
+def save(meta, records) -> str:
+    """One line for each record; what all have in common, and the names of other fields, once."""
+    first = records[0]
+    common = {n: v for n, v in first.items() if all(r.get(n) == v and n in r for r in records)}
+    names = [n for n in dict.fromkeys(n for record in records for n in record) if n not in common]
+
+    def line(record):
+        values = [record.get(name) for name in names]
+        short = [float(f"{v:.6g}") if isinstance(v, float) else v for v in values]
+        return json.dumps(short, separators=(",", ":"))
+
+    parts = {"machine": meta, "common": common, "fields": names}
+    head = "{" + "".join(f'"{name}": {json.dumps(part)},\n' for name, part in parts.items())
+    return head + '"records": [\n' + ",\n".join(map(line, records)) + "\n]}\n"
 
 
 def write_report(meta, records, output: pathlib.Path) -> None:
     folder = output / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
-    saved = json.dumps({"machine": meta, "records": records}, indent=0)
-    (folder / "records.json").write_text(saved + "\n")
+    (folder / "records.json").write_text(save(meta, records))
     try:
         pictures = [f"benchmarks/{file.name}" for file in plots.draw(records, folder)]
     except ImportError:

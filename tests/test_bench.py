@@ -2,6 +2,7 @@
 about speed."""
 
 import csv
+import dataclasses
 import io
 import json
 import pathlib
@@ -12,6 +13,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 import compare  # noqa: E402
+import forms  # noqa: E402
 import measure  # noqa: E402
 import report  # noqa: E402
 
@@ -194,14 +196,35 @@ def test_report_of_saved_records(tmp_path):
     records = [record(ms=2.0), record("ggml-tq2_0", ms=1.0), record("onednn-bf16", error="died of signal 4")]
     records += [record(ms=1.0, activation="int8"), record("rsr-paper", ms=3.0, activation="int8", form="fold", k=4)]
     saved = tmp_path / "records.json"
-    saved.write_text(json.dumps({"machine": {"processor": "a test"}, "records": records}))
+    saved.write_text(report.save({"processor": "a test"}, records))
     assert report.main(["--input", str(saved), "--output", str(tmp_path)]) == 0
     page = (tmp_path / "benchmarks.md").read_text()
     assert "- processor: a test" in page
     assert "2 comparisons, 1 lost" in page and "**2.00** (ggml-tq2_0)" in page and "0.33 (rsr-paper)" in page
     assert "died of signal 4" in page
-    again = json.loads((tmp_path / "benchmarks" / "records.json").read_text())
-    assert again["records"] == records
+    assert report.load([tmp_path / "benchmarks" / "records.json"]) == ({"processor": "a test"}, records)
+
+
+def form(algorithm, gmacs, **changes):
+    """A record of a form of products of many vectors."""
+    peaks = {"dot_peak_gmac_per_s": 100.0, "fma_peak_gmac_per_s": 10.0}
+    usual = {"batch": 128, "cold": False, "part": "forms", "kernel": "gemm_t2_i8_x", **peaks}
+    return record(algorithm=algorithm, gmac_per_s=gmacs, **{**usual, **changes})
+
+
+def test_forms_are_held_against_registers():
+    records = [form("automatic", 90.0), form("automatic", 70.0, rows=640), form("automatic", 80.0, rows=6400)]
+    records += [form("rsr-compiled", 120.0), form("rsr-compiled", 30.0, activation="fp32")]
+    records += [form("automatic", 60.0, isa="j", pair_peak_gmac_per_s=50.0, kernel="gemm_tables_t2_i8_j")]
+    records += [form("automatic", 1.0, threads=2), form("automatic", 1.0, cold=True), form("automatic", 1.0, batch=16)]
+    assert forms.shares_by_shape(records) == [
+        ["i", "quantised", "ternary, 33% zeros", "0.80 (0.70)", "-", "1.20 (1.20)", "dense", 3],
+        ["i", "fp32", "ternary, 33% zeros", "-", "-", "3.00 (3.00)", "", 0],
+        ["j", "quantised", "ternary, 33% zeros", "1.20 (1.20)", "-", "-", "look-ups", 1],
+    ]
+    assert compare.compare(records) == []  # no user's default
+    page = forms.section(records, report.page._table)
+    assert "| i | quantised | ternary, 33% zeros | packed | 1 | 90 |" in page
 
 
 def test_plots_are_small(tmp_path):
@@ -212,6 +235,8 @@ def test_plots_are_small(tmp_path):
     records += [record("ggml-tq2_0", ms=1.0, threads=2, rows=64 * r) for r in range(1, 13)]
     records += [record(ms=1.0, activation="int8", threads=2)]
     records += [record("rsr-paper", ms=9.0 / k, activation="int8", form="fold", k=k, threads=2) for k in (2, 4)]
+    kinds = [(a, i, b) for a in forms.FORMS for i in ("quantised", "fp32") for b in (16, 64, 512)]
+    records += [form(a, 80.0, activation=i, batch=b) for a, i, b in kinds]
     assert {path.stem for path in plots.draw(records, tmp_path)} == set(plots.PLOTS)
     for name in plots.PLOTS:
         assert 0 < (tmp_path / f"{name}.png").stat().st_size < 60_000
@@ -222,6 +247,20 @@ def test_report_measures(rsr, tmp_path):
     assert report.main([*flags, "--build", str(rsr.parent), "--output", str(tmp_path)]) == 0
     page = (tmp_path / "benchmarks.md").read_text()
     assert "64 x 80" in page and "rsr-paper" in page and "## Plain RSR by block height" in page
+
+
+def test_forms_are_measured(rsr, tmp_path):
+    plan = measure.Plan(build=rsr.parent, threads=(1,), shapes=((64, 200), (32, 64)), rivals=False, repeats=1)
+    plan = dataclasses.replace(plan, cold_bytes=100_000)
+    records = measure.run_forms(plan)
+    if not records:
+        pytest.skip("no instruction set with these forms here")
+    assert {r["algorithm"] for r in records} == set(forms.FORMS) and {r["part"] for r in records} == {"forms"}
+    assert {(r["activation"], r["bits"]) for r in records} == {
+        (a, b) for a in forms.ACTIVATIONS for b in ("ternary", "binary")
+    }
+    (line, *_) = forms.shares_by_shape(records)
+    assert line[-1] == 2  # shapes
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", "nonsense"])
