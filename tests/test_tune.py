@@ -128,6 +128,30 @@ def test_tune_again_keeps_what_it_does_not_measure(rsr_in, tmp_path):
     assert after["rsr"] == before["rsr"]
 
 
+def test_tuned_indexes_change_what_explain_predicts(rsr_in, tmp_path):
+    done = tune(rsr_in, "--what", "indexes", "--json")
+    measured = [m for m in json.loads(done.stdout)["measurements"] if m["knob"] == "index"]
+    if not measured:
+        pytest.skip("no kernel that reads such an index here")
+    assert {m["form"] for m in measured} <= {"stream", "compiled"} and {m["format"] for m in measured} == {"gray"}
+    assert {t["setting"] for m in measured for t in m["times"]} == {"packed", "index"}
+
+    def of_speed(speed):
+        def change(entry):
+            entry["indexes"] = [{"inputs": "int8", "form": "stream", "speed": speed}]
+
+        changed(tmp_path / "tune.json", change)
+        found, warnings = explain(rsr_in, "--batch", 128, "--residency", "cache", "--threads", 1)
+        return found, warnings, next(c["work_ns"] for c in found["candidates"] if c["form"] == "stream")
+
+    _, warnings, usual = of_speed(1.0)
+    found, _, half = of_speed(0.5)
+    assert warnings == "" and found["tuning"] == "tune cache" and half == pytest.approx(2 * usual)
+    for wrong in (0, -1, 1e6, "fast", None):
+        found, warnings, _ = of_speed(wrong)
+        assert found["tuning"] == "defaults" and '"speed"' in warnings
+
+
 def changed(path, change):
     """Change the file as `change` does with the one entry in it."""
     content = json.loads(path.read_text())

@@ -24,8 +24,9 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kHelp =
     "Times products of random matrices, read from memory, with one setting against the other:\n"
     "how far weights are prefetched, how many vectors share a pass, from which batch on panels\n"
-    "of weights are decoded, what look-ups in tables over a batch gain (formats), and how high\n"
-    "RSR's blocks are (rsr). The best is kept in tune.json of the cache directory\n"
+    "of weights are decoded, what look-ups in tables over a batch gain (formats), how high RSR's\n"
+    "blocks are (rsr), and how fast indexes for batches are (indexes). The best is kept in "
+    "tune.json of the cache directory\n"
     "(RSR_CACHE_DIR, or rsr in XDG_CACHE_HOME or ~/.cache) for this processor, version and\n"
     "instruction set; what is started later uses it. Results do not depend on it, and without it\n"
     "there are defaults. Nothing else should run meanwhile.";
@@ -34,7 +35,7 @@ struct TuneFlags {
   MatrixShape shape{4096, 4096, false, 33};
   std::string suite;
   std::vector<std::string> bits = {"ternary"};
-  std::vector<std::string> what = {"formats", "rsr"};
+  std::vector<std::string> what = {"formats", "rsr", "indexes"};
   TuneOptions options{.batches = {1, 4, 8, 12, 16, 64}};
   int threads = 0;
   bool json = false;
@@ -53,6 +54,7 @@ std::vector<TuneJob> all_jobs(const TuneFlags& flags, const linear::KernelSet& k
   TuneOptions options = flags.options;
   options.formats = contains(flags.what, "formats");
   options.rsr = contains(flags.what, "rsr");
+  options.indexes = contains(flags.what, "indexes");
   std::vector<TuneJob> jobs;
   for (MatrixShape shape : shapes) {
     for (const bool is_binary : {false, true}) {
@@ -73,6 +75,16 @@ size_t fastest(const TuneRecord& r) {
   return best;
 }
 
+const char* format_of(const TuneJob& job) {
+  if (job.index) return "gray";
+  return job.form ? "groups" : matrix::format_name(job.format);
+}
+
+Json form_of(const TuneJob& job) {
+  if (job.index) return job.index->compiled ? "compiled" : "stream";
+  return job.form ? Json(linear::form_name(*job.form)) : Json();
+}
+
 Json to_json(const TuneRecord& r) {
   Json times = Json::array();
   for (size_t i = 0; i < r.trials.size(); ++i) {
@@ -83,8 +95,8 @@ Json to_json(const TuneRecord& r) {
   return {{"bits", r.job.binary ? "binary" : "ternary"},
           {"rows", r.job.rows},
           {"cols", r.job.cols},
-          {"format", r.job.form ? "groups" : matrix::format_name(r.job.format)},
-          {"form", r.job.form ? Json(linear::form_name(*r.job.form)) : Json()},
+          {"format", format_of(r.job)},
+          {"form", form_of(r.job)},
           {"batch", r.batch},
           {"knob", r.knob},
           {"times", std::move(times)}};
@@ -132,6 +144,13 @@ std::string text_of(const linear::TuningTable& table, const std::string& path) {
     text += "  RSR " + std::string(linear::form_name(line.form)) + " of " +
             std::to_string(line.rows) + " x " + std::to_string(line.cols) +
             (line.binary ? " binary" : " ternary") + ": k = " + std::to_string(line.k) + "\n";
+  }
+  for (const linear::IndexTuning& line : table.indexes) {
+    char speed[100];
+    std::snprintf(speed, sizeof speed,
+                  "  index of %s vectors, %s: %.2f times the gain that is predicted\n",
+                  line.floats ? "fp32" : "int8", line.compiled ? "compiled" : "stream", line.speed);
+    text += speed;
   }
   return text;
 }
@@ -220,8 +239,8 @@ void add_tune(CLI::App& app, Action& action) {
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 16));
   add_list(*command, "--bits", flags->bits, "ternary (-1, 0, 1) or binary (0, 1)")
       ->check(CLI::IsMember({"ternary", "binary"}));
-  add_list(*command, "--what", flags->what, "formats, rsr")
-      ->check(CLI::IsMember({"formats", "rsr"}));
+  add_list(*command, "--what", flags->what, "formats, rsr, indexes")
+      ->check(CLI::IsMember({"formats", "rsr", "indexes"}));
   command->add_option("--repeats", flags->options.repeats, "Timed calls of each setting")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();

@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "cli/bench_matvec.h"
-#include "cli/timing.h"
+#include "cli/time_in_turn.h"
 #include "linear/context.h"
 #include "linear/linear.h"
 
@@ -39,64 +39,7 @@ std::string trial_name(Knob knob, const Tuning& trial) {
   return trial.token_tile == 0 ? "widest" : std::to_string(trial.token_tile);
 }
 
-bool is_float(Format format) {
-  return format == Format::t3;  // the others have integer kernels, and are tuned with these
-}
-
-/// Median times of the calls run(trial, copy), the trials in turn, so that what changes on the
-/// machine meanwhile meets all of them.
-template <class Run>
-std::vector<double> time_in_turn(const std::vector<bool>& timed, int repeats, size_t copies,
-                                 const Run& run) {
-  std::vector<std::vector<double>> seconds(timed.size());
-  size_t copy = 0;
-  for (int i = 0; i <= repeats; ++i) {
-    for (size_t trial = 0; trial < timed.size(); ++trial) {
-      if (!timed[trial]) continue;
-      const double begin = now_seconds();
-      run(trial, copy++ % copies);
-      if (i > 0) seconds[trial].push_back(now_seconds() - begin);  // the first warms up
-    }
-  }
-  std::vector<double> medians;
-  for (auto& times : seconds) {
-    std::sort(times.begin(), times.end());
-    medians.push_back(times.empty() ? 0 : times[times.size() / 2]);
-  }
-  return medians;
-}
-
 }  // namespace
-
-std::string describe(const TuneJob& job) {
-  return std::to_string(job.rows) + " x " + std::to_string(job.cols) +
-         (job.binary ? " binary, " : " ternary, ") +
-         (job.form ? std::string("RSR ") + linear::form_name(*job.form)
-                   : matrix::format_name(job.format));
-}
-
-std::vector<TuneJob> jobs_for(const MatrixShape& shape, const linear::KernelSet& kernels,
-                              const TuneOptions& options) {
-  std::vector<TuneJob> jobs;
-  const TuneJob job{shape.is_binary, shape.rows, shape.cols, Format::t2, std::nullopt};
-  for (const Format format : matrix::kAllFormats) {
-    const auto at = static_cast<size_t>(format);
-    const auto* i8 = kernels.matvec_i8[at];
-    const auto* f32 = kernels.matvec_f32[at];
-    const base::Isa isa = is_float(format) ? (f32 != nullptr ? f32->isa : base::Isa::reference)
-                                           : (i8 != nullptr ? i8->isa : base::Isa::reference);
-    const bool possible = matrix::is_ternary(format) != shape.is_binary;
-    if (!options.formats || !possible || isa == base::Isa::reference) continue;
-    jobs.push_back(job);
-    jobs.back().format = format;
-  }
-  for (const RsrForm form : {RsrForm::scatter, RsrForm::fold, RsrForm::gray}) {
-    if (!options.rsr) continue;
-    jobs.push_back(job);
-    jobs.back().form = form;
-  }
-  return jobs;
-}
 
 TuneRun::TuneRun(Context context, TuneOptions options)
     : context_(std::move(context)), options_(std::move(options)) {
@@ -121,7 +64,7 @@ Result<std::vector<Weight>> TuneRun::copies(const TuneJob& job, int k) const {
   const std::string isa = context_.isa();
   PrepareOptions options;
   options.isa = isa;
-  options.inputs = !job.form && is_float(job.format) ? Inputs::floats : Inputs::int8;
+  options.inputs = !job.form && tuned_with_floats(job.format) ? Inputs::floats : Inputs::int8;
   options.residency = job.format == Format::t2 ? Residency::cache : Residency::memory;
   options.algorithm = job.form ? Algorithm::rsr : Algorithm::multiply_add;
   options.form = job.form.value_or(RsrForm::scatter);
@@ -139,6 +82,7 @@ Result<std::vector<Weight>> TuneRun::copies(const TuneJob& job, int k) const {
 
 Result<std::vector<TuneRecord>> TuneRun::measure(const TuneJob& job) {
   RSR_RETURN_IF_ERROR(use_matrix(job));
+  if (job.index) return measure_index(job);
   return job.form ? measure_rsr(job) : measure_format(job);
 }
 
@@ -168,7 +112,7 @@ Result<std::vector<TuneRecord>> TuneRun::measure_format(const TuneJob& job) {
   RSR_ASSIGN_OR_RETURN(const std::vector<Weight> weights, copies(job, 0));
   std::vector<TuneRecord> records;
   for (const int64_t batch : options_.batches) {
-    const auto activation = is_float(job.format) ? Activation::fp32 : Activation::int8;
+    const auto activation = tuned_with_floats(job.format) ? Activation::fp32 : Activation::int8;
     BenchProduct product(matrix_, *shape_, activation, batch);
     RSR_RETURN_IF_ERROR(product.run(context_, weights.front()));
     RSR_RETURN_IF_ERROR(product.check().status());
@@ -188,7 +132,7 @@ TuneRecord TuneRun::measure_knob(const TuneJob& job, Knob knob, int64_t batch,
   kernels.tuning = linear::TuningTable(kernels.isa);  // which kernel runs must not be tuned already
   const auto tried = linear::trials(
       knob, kernels,
-      {job.format, is_float(job.format), job.rows, job.cols, batch, context_.threads()});
+      {job.format, tuned_with_floats(job.format), job.rows, job.cols, batch, context_.threads()});
   TuneRecord record{job, batch, knob_name(knob), {}, {}};
   std::vector<bool> timed = {true};
   for (size_t i = 1; i < tried.size(); ++i) timed.push_back(!(tried[i] == tried[0]));
@@ -247,6 +191,9 @@ linear::TuningTable TuneRun::result(linear::TuningTable table) const {
   for (const linear::RsrTuning& line : rsr_) {
     std::erase_if(table.rsr, [&](const auto& old) { return old.same_index(line); });
     table.rsr.push_back(line);
+  }
+  for (const auto& [kind, times] : indexes_) {
+    table.set_index_speed({kind.first, kind.second, linear::choose_index_speed(times)});
   }
   table.measured = true;
   return table;

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/bench_problem.h"
@@ -12,13 +13,21 @@
 
 namespace rsr::cli {
 
-/// What is measured together: one matrix in one format, or as RSR's index in one form.
+/// An index for batches beside packed weights.
+struct IndexKind {
+  bool floats = false;
+  bool compiled = false;
+};
+
+/// What is measured together: one matrix in one format, or as RSR's index in one form, or with an
+/// index for batches.
 struct TuneJob {
   bool binary = false;
   int64_t rows = 0;
   int64_t cols = 0;
   matrix::Format format = matrix::Format::t2;
-  std::optional<RsrForm> form;  // RSR; `format` then means nothing
+  std::optional<RsrForm> form;     // RSR; `format` then means nothing
+  std::optional<IndexKind> index;  // the same
 };
 
 std::string describe(const TuneJob& job);
@@ -29,13 +38,14 @@ struct TuneOptions {
   int64_t cold_bytes = 0;  // read between two uses of a copy; 0: default_cold_bytes()
   bool formats = true;     // prefetch, token tiles, gemm, look-ups
   bool rsr = true;         // block heights
+  bool indexes = true;     // speed of indexes for batches
 };
 
 /// Times of one knob under one condition.
 struct TuneRecord {
   TuneJob job;
   int64_t batch = 0;
-  std::string knob;  // "prefetch", "token_tile", "gemm", "tables", "k"
+  std::string knob;  // "prefetch", "token_tile", "gemm", "tables", "k", "index"
   std::vector<std::string> trials;
   std::vector<double> seconds;  // median of each; 0: not timed, runs as the first does
 };
@@ -43,6 +53,11 @@ struct TuneRecord {
 /// The jobs for a shape: every format with a kernel of the instruction set, and every form.
 std::vector<TuneJob> jobs_for(const MatrixShape& shape, const linear::KernelSet& kernels,
                               const TuneOptions& options);
+
+/// True for the formats that have no kernels for integers; the others are tuned with these.
+constexpr bool tuned_with_floats(matrix::Format format) {
+  return format == matrix::Format::t3;
+}
 
 class TuneRun {
  public:
@@ -61,6 +76,7 @@ class TuneRun {
   Result<std::vector<Weight>> copies(const TuneJob& job, int k) const;
   Result<std::vector<TuneRecord>> measure_rsr(const TuneJob& job);
   Result<std::vector<TuneRecord>> measure_format(const TuneJob& job);
+  Result<std::vector<TuneRecord>> measure_index(const TuneJob& job);  // tune_index.cc
   TuneRecord measure_knob(const TuneJob& job, linear::Knob knob, int64_t batch,
                           const std::vector<Weight>& weights, BenchProduct& product);
   void keep(const TuneRecord& record, linear::Knob knob, const std::vector<linear::Tuning>& tried);
@@ -81,6 +97,7 @@ class TuneRun {
   std::vector<int8_t> matrix_;
   std::map<matrix::Format, Measured> measured_;
   std::vector<linear::RsrTuning> rsr_;
+  std::map<std::pair<bool, bool>, std::vector<linear::IndexTimes>> indexes_;  // floats, compiled
 };
 
 }  // namespace rsr::cli

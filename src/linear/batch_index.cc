@@ -104,6 +104,7 @@ CostQuestion gray_question(const KernelSet& kernels, const GrayIndex& index) {
   q.rows = index.grid.rows;
   q.cols = index.grid.cols;
   q.additions = index.additions;
+  q.speed = kernels.tuning.index_speed(index.floats, index.compiled);
   return q;
 }
 

@@ -96,7 +96,7 @@ double gray_rate(const CostQuestion& q) {
   const double weights = static_cast<double>(q.rows) * static_cast<double>(q.cols);
   const auto rows = static_cast<double>(rows_of_call(q.rows, 1, q.threads));
   const double time = weights * found->per_weight + q.additions * found->per_addition;
-  return weights / time * full_share(q) / code_share(q) * rows / (rows + 16);
+  return q.speed * weights / time * full_share(q) / code_share(q) * rows / (rows + 16);
 }
 
 int64_t packed_bytes(const CostQuestion& q) {

@@ -32,6 +32,7 @@ struct CostQuestion {
   double tables_gain = 0;  // for tables: Tuning's
   int token_tile = 1;      // for tables, gray, compiled
   double additions = 0;    // for gray and compiled: of one vector
+  double speed = 1;        // for gray and compiled: IndexTuning's
 };
 
 struct Cost {

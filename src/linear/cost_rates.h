@@ -76,10 +76,10 @@ constexpr GrayRate kGrayRates[] = {
     {base::Isa::avx2, KernelKind::compiled, false, 0.0003, 0.0157},
     {base::Isa::avx512bw, KernelKind::gray, false, 0.0006, 0.0095},
     {base::Isa::avx512bw, KernelKind::compiled, false, 0.0001, 0.0093},
-    {base::Isa::avx2, KernelKind::gray, true, 0.0006, 0.0336},
-    {base::Isa::avx2, KernelKind::compiled, true, 0.0019, 0.0220},
-    {base::Isa::avx512bw, KernelKind::gray, true, 0.0003, 0.0220},
-    {base::Isa::avx512bw, KernelKind::compiled, true, 0.0006, 0.0158},
+    {base::Isa::avx2, KernelKind::gray, true, 0.0, 0.0452},
+    {base::Isa::avx2, KernelKind::compiled, true, 0.0011, 0.0300},
+    {base::Isa::avx512bw, KernelKind::gray, true, 0.0, 0.0287},
+    {base::Isa::avx512bw, KernelKind::compiled, true, 0.0, 0.0222},
 };
 
 }  // namespace rsr::linear

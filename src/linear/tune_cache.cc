@@ -22,6 +22,7 @@ constexpr int64_t kMostVectors = int64_t{1} << 31;
 constexpr int64_t kMostTile = 64;
 constexpr size_t kMostShapes = 4096;
 constexpr double kMostGain = 100;
+constexpr double kLeastSpeed = 0.01;
 
 /// A member that must be an integer from `low` to `high`.
 Result<int64_t> bounded(const Json& object, const char* key, int64_t low, int64_t high) {
@@ -42,16 +43,14 @@ Result<const Json*> list_of(const Json& object, const char* key) {
   return list;
 }
 
-/// A member "tables_gain", a number.
-Result<double> gain_of(const Json& line) {
-  const Json* value = base::json_find(line, "tables_gain");
-  if (value == nullptr) {
-    return error(ErrorCode::corrupt_data, "\"tables_gain\" is missing");
-  }
+/// A member that is a number from `low` to kMostGain.
+Result<double> gain_of(const Json& line, const char* key, double low) {
+  const Json* value = base::json_find(line, key);
+  if (value == nullptr) return error(ErrorCode::corrupt_data, "\"", key, "\" is missing");
   const double gain = value->is_number() ? value->get<double>() : -1;
-  if (!(gain >= 0 && gain <= kMostGain)) {
-    return error(ErrorCode::corrupt_data, "\"tables_gain\" is ", value->dump(),
-                 ", not a number from 0 to ", kMostGain);
+  if (!(gain >= low && gain <= kMostGain)) {
+    return error(ErrorCode::corrupt_data, "\"", key, "\" is ", value->dump(),
+                 ", not a number from ", low, " to ", kMostGain);
   }
   return gain;
 }
@@ -64,7 +63,7 @@ Status read_format(const Json& line, TuningTable& table) {
   RSR_ASSIGN_OR_RETURN(const int64_t far, bounded(line, "prefetch_far", 0, kMostAhead));
   RSR_ASSIGN_OR_RETURN(const int64_t gemm, bounded(line, "gemm_batch", 2, kMostVectors));
   RSR_ASSIGN_OR_RETURN(const int64_t tile, bounded(line, "token_tile", 0, kMostTile));
-  RSR_ASSIGN_OR_RETURN(const double gain, gain_of(line));
+  RSR_ASSIGN_OR_RETURN(const double gain, gain_of(line, "tables_gain", 0));
   table.of(*format) = {
       {static_cast<int>(near), static_cast<int>(far)}, gemm, static_cast<int>(tile), gain};
   return {};
@@ -86,6 +85,17 @@ Status read_rsr(const Json& line, TuningTable& table) {
   return {};
 }
 
+Status read_index(const Json& line, TuningTable& table) {
+  RSR_ASSIGN_OR_RETURN(const std::string inputs, base::json_require_string(line, "inputs"));
+  RSR_ASSIGN_OR_RETURN(const std::string form, base::json_require_string(line, "form"));
+  if ((inputs != "int8" && inputs != "fp32") || (form != "stream" && form != "compiled")) {
+    return error(ErrorCode::corrupt_data, "unknown index of \"", inputs, "\", \"", form, "\"");
+  }
+  RSR_ASSIGN_OR_RETURN(const double speed, gain_of(line, "speed", kLeastSpeed));
+  table.set_index_speed({inputs == "fp32", form == "compiled", speed});
+  return {};
+}
+
 Result<TuningTable> read_entry(const Json& entry, base::Isa isa) {
   TuningTable table(isa);
   RSR_ASSIGN_OR_RETURN(const Json* formats, list_of(entry, "formats"));
@@ -96,6 +106,11 @@ Result<TuningTable> read_entry(const Json& entry, base::Isa isa) {
                  kMostShapes, " are accepted");
   }
   for (const Json& line : *rsr) RSR_RETURN_IF_ERROR(read_rsr(line, table));
+  // Earlier files have none.
+  if (base::json_find(entry, "indexes") != nullptr) {
+    RSR_ASSIGN_OR_RETURN(const Json* indexes, list_of(entry, "indexes"));
+    for (const Json& line : *indexes) RSR_RETURN_IF_ERROR(read_index(line, table));
+  }
   table.measured = true;
   return table;
 }
@@ -135,11 +150,18 @@ Json to_json(const TuneKey& key, const TuningTable& table) {
                    {"cols", line.cols},
                    {"k", line.k}});
   }
+  Json indexes = Json::array();
+  for (const IndexTuning& line : table.indexes) {
+    indexes.push_back({{"inputs", line.floats ? "fp32" : "int8"},
+                       {"form", line.compiled ? "compiled" : "stream"},
+                       {"speed", line.speed}});
+  }
   return {{"cpu", key.cpu},
           {"version", key.version},
           {"isa", base::isa_name(key.isa)},
           {"formats", std::move(formats)},
-          {"rsr", std::move(rsr)}};
+          {"rsr", std::move(rsr)},
+          {"indexes", std::move(indexes)}};
 }
 
 /// The file's content; null where there is none.

@@ -18,6 +18,8 @@ TuningTable some_table() {
   TuningTable table(Isa::avx2);
   table.of(Format::t5) = {{512, 8192}, 13, 4, 1.75};
   table.rsr.push_back({true, RsrForm::gray, 100, 200, 7});
+  table.set_index_speed({true, false, 3.0});
+  table.set_index_speed({true, false, 0.75});
   return table;
 }
 
@@ -39,6 +41,9 @@ TEST(TuneCache, GivesBackWhatWasWritten) {
   }
   EXPECT_EQ(table->rsr_k({true, RsrForm::gray, 100, 200, 0}), 7);
   EXPECT_EQ(table->rsr_k({false, RsrForm::gray, 100, 200, 0}), std::nullopt);
+  EXPECT_EQ(table->index_speed(true, false), 0.75);
+  EXPECT_EQ(table->index_speed(false, false), 1.0);
+  EXPECT_EQ(table->indexes.size(), 1u);
 }
 
 TEST(TuneCache, KeepsEntriesOfOtherMachines) {
@@ -88,6 +93,10 @@ TEST(TuneCache, RefusesWhatIsOutOfRangeOrOfAnotherType) {
   EXPECT_NE(changed("formats", "gemm_batch", 1), "");  // a gemm never runs for one vector
   EXPECT_NE(changed("formats", "format", "t9"), "");
   EXPECT_NE(changed("rsr", "form", "circle"), "");
+  EXPECT_NE(changed("indexes", "form", "circle"), "");
+  EXPECT_NE(changed("indexes", "inputs", "fp64"), "");
+  EXPECT_NE(changed("indexes", "speed", 0), "");
+  EXPECT_NE(changed("indexes", "speed", 101), "");
   EXPECT_NE(changed("rsr", "bits", 2), "");
   EXPECT_NE(changed("rsr", "rows", 0), "");
   EXPECT_NE(changed("rsr", "k", 13), "");  // gray: at most 12

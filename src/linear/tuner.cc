@@ -130,6 +130,15 @@ double choose_tables_gain(const std::vector<TablesTimes>& times, double fallback
   return std::exp(log_gain / static_cast<double>(times.size()));
 }
 
+double choose_index_speed(const std::vector<IndexTimes>& times) {
+  if (times.empty()) return 1;
+  double log_speed = 0;
+  for (const IndexTimes& t : times) {
+    log_speed += std::log(t.packed_seconds / t.index_seconds / t.predicted_gain);
+  }
+  return std::exp(log_speed / static_cast<double>(times.size()));
+}
+
 std::vector<int> rsr_trials(const RsrQuestion& q) {
   const int chosen = choose_block_rows(q);
   const auto limit = std::min<int64_t>(q.rows, segment::max_k(q.form, q.alphabet));

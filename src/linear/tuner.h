@@ -52,6 +52,15 @@ struct TablesTimes {
 };
 double choose_tables_gain(const std::vector<TablesTimes>& times, double fallback);
 
+/// What an index for batches gains over packed weights, as predicted and as measured, and the speed
+/// of IndexTuning that they say: the geometric mean of the ratios; 1 without any.
+struct IndexTimes {
+  double predicted_gain = 0;
+  double packed_seconds = 0;
+  double index_seconds = 0;
+};
+double choose_index_speed(const std::vector<IndexTimes>& times);
+
 /// Block heights to time for an index: what choose_block_rows() says, first, and its neighbours.
 std::vector<int> rsr_trials(const RsrQuestion& question);
 

@@ -91,6 +91,20 @@ std::optional<int> TuningTable::rsr_k(const RsrTuning& question) const {
   return found->k;
 }
 
+double TuningTable::index_speed(bool floats, bool compiled) const {
+  for (const IndexTuning& line : indexes) {
+    if (line.floats == floats && line.compiled == compiled) return line.speed;
+  }
+  return 1;
+}
+
+void TuningTable::set_index_speed(const IndexTuning& line) {
+  std::erase_if(indexes, [&](const IndexTuning& old) {
+    return old.floats == line.floats && old.compiled == line.compiled;
+  });
+  indexes.push_back(line);
+}
+
 const char* form_name(RsrForm form) {
   switch (form) {
     case RsrForm::scatter:

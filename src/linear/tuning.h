@@ -46,6 +46,14 @@ struct RsrTuning {
   }
 };
 
+/// How many times as fast an index for batches was, compared with packed weights, as the cost model
+/// says.
+struct IndexTuning {
+  bool floats = false;  // inputs; else int8
+  bool compiled = false;
+  double speed = 1;
+};
+
 /// All of an instruction set.
 struct TuningTable {
   explicit TuningTable(base::Isa isa);
@@ -54,9 +62,13 @@ struct TuningTable {
   const Tuning& of(matrix::Format format) const { return formats[static_cast<size_t>(format)]; }
   /// k for an index, where it was measured.
   std::optional<int> rsr_k(const RsrTuning& question) const;
+  /// 1 where it was not measured.
+  double index_speed(bool floats, bool compiled) const;
+  void set_index_speed(const IndexTuning& line);
 
   std::array<Tuning, 4> formats;
   std::vector<RsrTuning> rsr;
+  std::vector<IndexTuning> indexes;
   bool measured = false;  // read from the tune cache of this machine
 };
 
