@@ -9,7 +9,7 @@
 namespace rsr::engine {
 namespace {
 
-/// The quantised linears of a model: only products of int8 vectors read an index.
+/// The quantised linears of a model: products of int8 vectors have the same bits with an index.
 std::vector<Weight*> weights_of(model::Model& model) {
   std::vector<Weight*> weights;
   for (model::LayerWeights& layer : model.layers) {

@@ -71,24 +71,25 @@ std::shared_ptr<Weight::BatchIndex> build(const Packed& packed, const segment::G
 }
 
 /// Code in place of the places; an error where it does not fit or is not allowed.
-Status compile(Weight::BatchIndex& index, int64_t most_bytes) {
-  if (!segment::can_compile(index.stream.stride)) {
-    return {ErrorCode::unsupported, "machine code is made for x86-64 only"};
+Result<std::shared_ptr<Weight::BatchIndex>> compile(const Packed& packed, segment::GrayShape shape,
+                                                    segment::Lanes lanes, int64_t most_bytes) {
+  if (!segment::can_compile(shape.stride)) {
+    return Status(ErrorCode::unsupported, "machine code is made for x86-64 only");
   }
+  shape.borrow = false;
+  std::shared_ptr<Weight::BatchIndex> index = build(packed, shape, lanes);
   // Beside the code there is a table of its cells, and its last page is counted whole.
   constexpr auto kPage = static_cast<int64_t>(base::ExecutableMemory::kPage);
-  const int64_t table = (index.stream.cell_count() + 1) * static_cast<int64_t>(sizeof(uint64_t));
+  const int64_t table = (index->stream.cell_count() + 1) * static_cast<int64_t>(sizeof(uint64_t));
   segment::GrayCode made =
-      segment::compile_gray(index.stream, index.lanes, (most_bytes - table) / kPage * kPage);
-  if (made.code.empty()) {
-    return {ErrorCode::limit_exceeded, kNoRoomForCode};
-  }
-  RSR_ASSIGN_OR_RETURN(index.code, base::ExecutableMemory::create(made.code));
-  index.cell_code = std::move(made.cells);
-  index.stream.places = {};
-  index.stream.ends = {};
-  index.stream.cell_places = {};
-  return {};
+      segment::compile_gray(index->stream, lanes, (most_bytes - table) / kPage * kPage);
+  if (made.code.empty()) return Status(ErrorCode::limit_exceeded, kNoRoomForCode);
+  RSR_ASSIGN_OR_RETURN(index->code, base::ExecutableMemory::create(made.code));
+  index->cell_code = std::move(made.cells);
+  index->stream.places = {};
+  index->stream.ends = {};
+  index->stream.cell_places = {};
+  return index;
 }
 
 }  // namespace
@@ -127,18 +128,16 @@ BatchIndexResult make_batch_index(const Context::Impl& context, const Weight& we
   const bool wants_code = options.jit && code.gains;
   if (!stream.gains && !wants_code) return {nullptr, kNoGain};
   std::string notice;
-  std::shared_ptr<Weight::BatchIndex> index;
   if (wants_code && code.fits) {
-    index = build(packed, shape, lanes);
-    const Status status = compile(*index, options.most_bytes);
-    if (status.ok()) return {std::move(index), {}};
-    notice = status.message();
+    auto made = compile(packed, shape, lanes, options.most_bytes);
+    if (made.ok()) return {std::move(*made), {}};
+    notice = made.status().message();
   } else if (wants_code) {
     notice = kNoRoomForCode;
   }
   if (!stream.gains) return {nullptr, std::move(notice)};
   if (!stream.fits) return {nullptr, kNoRoom};
-  if (index == nullptr) index = build(packed, shape, lanes);
+  std::shared_ptr<Weight::BatchIndex> index = build(packed, shape, lanes);
   if (index->nbytes() > options.most_bytes) return {nullptr, kNoRoom};
   return {std::move(index), std::move(notice)};
 }

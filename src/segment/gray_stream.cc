@@ -23,6 +23,7 @@ class Builder {
           static_cast<uint8_t>(gray_rank(pattern, out.k, out.alphabet));
     }
     zero_rank_ = gray_rank(0, out.k, out.alphabet);
+    if (shape.borrow) fill_sums();
   }
 
   /// The ranks of the patterns of a block's columns.
@@ -51,10 +52,11 @@ class Builder {
     std::array<uint32_t, 256> next{};
     for (int64_t c = 0; c < width; ++c) ++next[ranks[c]];
     next[zero_rank_] = 0;
+    for (const uint32_t columns : next) out_.additions += columns + (columns > 0 ? 1 : 0);
+    Loans loans;
+    if (!sums_.empty()) loans = borrow(next);
     uint32_t at = 0;
     for (int64_t rank = 0; rank < out_.patterns(); ++rank) {
-      out_.additions += next[static_cast<size_t>(rank)];
-      if (next[static_cast<size_t>(rank)] > 0) ++out_.additions;
       at += std::exchange(next[static_cast<size_t>(rank)], at) + 1;
       at &= ~1u;
       ends[rank] = static_cast<uint16_t>(at / 2 * static_cast<uint32_t>(out_.stride));
@@ -64,16 +66,73 @@ class Builder {
     places.resize(first + count, static_cast<uint16_t>(out_.tile_cols * out_.stride));
     for (int64_t c = 0; c < width; ++c) {
       if (ranks[c] == zero_rank_) continue;
-      places[first + next[ranks[c]]++] = static_cast<uint16_t>(c * out_.stride);
+      const auto place = static_cast<uint16_t>(c * out_.stride);
+      if (const Loan loan = std::exchange(loans[ranks[c]], Loan{}); loan.a != loan.b) {
+        places[first + next[loan.a]++] = place;
+        places[first + next[loan.b]++] = place;
+      } else {
+        places[first + next[ranks[c]]++] = place;
+      }
     }
   }
 
  private:
+  /// Two groups that a column is listed in instead of its own; equal: none.
+  struct Loan {
+    uint8_t a = 0;
+    uint8_t b = 0;
+  };
+  using Loans = std::array<Loan, 256>;
+  static constexpr uint8_t kNoSum = 255;
+
+  /// The rank of the sum of two patterns, for all pairs.
+  void fill_sums() {
+    const auto patterns = static_cast<int>(out_.patterns());
+    sums_.assign(static_cast<size_t>(patterns * patterns), kNoSum);
+    for (int i = 0; i < patterns; ++i) {
+      for (int j = 0; j < patterns; ++j) {
+        const uint32_t a = code_pattern(out_.alphabet, out_.k, i);
+        const uint32_t b = code_pattern(out_.alphabet, out_.k, j);
+        // A row has its plus or minus in one half: both once is zero, one of them twice too much.
+        if ((a & b) != 0) continue;
+        const uint32_t both = a | b;
+        const uint32_t cancelled = (both >> 16) & both & 0xFFFF;
+        const uint32_t sum = both & ~(cancelled | cancelled << 16);
+        sums_[sum_at(gray_rank(a, out_.k, out_.alphabet), gray_rank(b, out_.k, out_.alphabet))] =
+            static_cast<uint8_t>(gray_rank(sum, out_.k, out_.alphabet));
+      }
+    }
+  }
+  size_t sum_at(size_t a, size_t b) const { return a * static_cast<size_t>(out_.patterns()) + b; }
+
+  /// Finds groups a, b and a + b that all lack a column to be whole pairs, and moves one from the
+  /// last to both others; `counts` then has even numbers there.
+  Loans borrow(std::array<uint32_t, 256>& counts) const {
+    Loans loans;
+    std::array<uint8_t, 256> odd{};
+    size_t found = 0;
+    for (size_t rank = 0; rank < static_cast<size_t>(out_.patterns()); ++rank) {
+      if (counts[rank] % 2 != 0) odd[found++] = static_cast<uint8_t>(rank);
+    }
+    for (size_t i = 0; i < found; ++i) {
+      for (size_t j = i + 1; j < found && counts[odd[i]] % 2 != 0; ++j) {
+        const uint8_t sum = sums_[sum_at(odd[i], odd[j])];
+        if (sum == kNoSum || counts[odd[j]] % 2 == 0 || counts[sum] % 2 == 0) continue;
+        loans[sum] = {odd[i], odd[j]};
+        ++counts[odd[i]];
+        ++counts[odd[j]];
+        --counts[sum];
+      }
+    }
+    return loans;
+  }
+
   GrayStream& out_;
   std::vector<uint8_t> codes_;
   std::vector<int8_t> row_;
   std::array<uint8_t, 256> ranks_{};
   uint32_t zero_rank_ = 0;
+  std::vector<uint8_t> sums_;  // [rank][rank]; empty: nothing is borrowed
 };
 
 }  // namespace

@@ -38,7 +38,7 @@ inline constexpr int kPlacesAtOnce = 8;
 
 struct GrayStream : Grid {
   int stride = 0;
-  int64_t additions = 0;  // for one vector: columns of groups, and boundaries
+  int64_t additions = 0;  // for one vector: columns of groups, and boundaries; nothing borrowed
   std::vector<int64_t> cell_places;
   base::AlignedArray<uint16_t> places;
   base::AlignedArray<uint16_t> ends;
@@ -53,6 +53,9 @@ struct GrayStream : Grid {
 /// (tile_cols + 1) * stride at most 65,536.
 struct GrayShape : Grid {
   int stride = 64;
+  /// A column may be listed in two groups whose patterns add up to its own, where that makes whole
+  /// pairs of three groups; it is then counted as additions of one column. Code needs no pairs.
+  bool borrow = true;
 };
 
 /// The pattern, as ColumnGroups has it, of a number with the digits of code_digit().

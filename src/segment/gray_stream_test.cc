@@ -66,15 +66,31 @@ TEST(GrayStream, HoldsTheMatrix) {
     for (const int k : {1, 3, alphabet == Alphabet::binary ? 6 : 4}) {
       for (const int64_t cols : {1, 7, 40, 41, 93}) {
         for (const double zeros : {0.0, 0.4, 1.0}) {
-          const TestMatrix m = random_matrix(11, cols, alphabet, zeros, 3);
-          const GrayStream g = build_gray(shape_of(m, k, 40), m.source());
-          const std::vector<int8_t> x = random_int8(cols, 5);
-          EXPECT_EQ(multiply(g, x), dense_product(m.w, x)) << to_string(alphabet) << k << cols;
-          for (const int64_t begin : g.cell_places) EXPECT_EQ(begin % kPlacesAtOnce, 0);
-          EXPECT_EQ(g.cell_places.back(), static_cast<int64_t>(g.places.size()));
+          for (const bool borrow : {true, false}) {
+            const TestMatrix m = random_matrix(11, cols, alphabet, zeros, 3);
+            GrayShape shape = shape_of(m, k, 40);
+            shape.borrow = borrow;
+            const GrayStream g = build_gray(shape, m.source());
+            const std::vector<int8_t> x = random_int8(cols, 5);
+            EXPECT_EQ(multiply(g, x), dense_product(m.w, x)) << to_string(alphabet) << k << cols;
+            for (const int64_t begin : g.cell_places) EXPECT_EQ(begin % kPlacesAtOnce, 0);
+            EXPECT_EQ(g.cell_places.back(), static_cast<int64_t>(g.places.size()));
+          }
         }
       }
     }
+  }
+}
+
+TEST(GrayStream, BorrowingSavesPlaces) {
+  for (const Alphabet alphabet : kAlphabets) {
+    const TestMatrix m = random_matrix(120, 896, alphabet, 0.33, 9);
+    GrayShape shape = shape_of(m, alphabet == Alphabet::binary ? 6 : 4, 448);
+    const GrayStream g = build_gray(shape, m.source());
+    shape.borrow = false;
+    const GrayStream plain = build_gray(shape, m.source());
+    EXPECT_LT(g.places.size(), 0.98 * static_cast<double>(plain.places.size()));
+    EXPECT_EQ(g.additions, plain.additions);
   }
 }
 

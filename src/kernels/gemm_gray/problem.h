@@ -18,13 +18,14 @@ class GrayIndexOfProblem {
                      segment::Lanes lanes = segment::Lanes::int16) {
     const int64_t cols = problem.packed.cols();
     const bool ternary = problem.packed.alphabet() == matrix::Alphabet::ternary;
-    index_ = segment::build_gray(
-        gray_shape(ternary, problem.packed.rows(), cols, stride), [&](int64_t row, int8_t* out) {
-          const int8_t* values = problem.w.data() + row * cols;
-          for (int64_t c = 0; c < cols; ++c) {
-            out[c] = ternary ? values[c] : static_cast<int8_t>(values[c] > 0 ? 1 : 0);
-          }
-        });
+    segment::GrayShape shape = gray_shape(ternary, problem.packed.rows(), cols, stride);
+    shape.borrow = !compiled;
+    index_ = segment::build_gray(shape, [&](int64_t row, int8_t* out) {
+      const int8_t* values = problem.w.data() + row * cols;
+      for (int64_t c = 0; c < cols; ++c) {
+        out[c] = ternary ? values[c] : static_cast<int8_t>(values[c] > 0 ? 1 : 0);
+      }
+    });
     groups_ = gray_groups(index_);
     if (!compiled) return;
     code_ = segment::compile_gray(index_, lanes, int64_t{1} << 30);
