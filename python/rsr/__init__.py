@@ -1,0 +1,2 @@
+from rsr import _rsr
+__version__ = _rsr.version()
