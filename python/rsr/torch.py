@@ -24,6 +24,8 @@ class _Kernel:
     def product(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """The layer's output [..., rows], of the dtype and on the device of `x` [..., cols]."""
         inputs = x.detach().to("cpu", torch.float32).contiguous()
+        if inputs.numel() == 0:
+            return x.new_empty((*x.shape[:-1], self.matrix.shape[0]))
         try:
             y = torch.from_numpy(self.matrix(inputs.numpy(), quantise=self.quantise))
         except ValueError:

@@ -60,7 +60,8 @@ class Library:
             dtype = getattr(torch, {"bf16": "bfloat16", "fp32": "float32"}[task["dtype"]])
             self.model = AutoModelForCausalLM.from_pretrained(task["model"], dtype=dtype)
             # Embedding and norms, which the loader leaves as they were stored with some layers.
-            torch.nn.Module.to(self.model, dtype)
+            for parameter in self.model.parameters():
+                parameter.data = parameter.data.to(dtype)
             if task["form"] == "unpacked once":
                 from rsr.bench.unpacked import unpack_once
 

@@ -44,8 +44,10 @@ class PreparedFile:
 
     def layer(self, name: str, place: Vacant, config: RsrConfig) -> TernaryLinear:
         """The packed layer of this name, for its place in a model."""
-        image = self._file.get_tensor(name + PACKED)
-        matrix = rsr.TernaryMatrix.from_bytes(image.numpy())
+        try:
+            matrix = rsr.TernaryMatrix.from_bytes(self._file.get_tensor(name + PACKED).numpy())
+        except rsr.RsrError as error:
+            raise ValueError(f"{self.path}: {name}: {error}") from error
         if matrix.shape != place.shape:
             raise ValueError(f"{self.path}: {name} is {matrix.shape}, the model's config asks for {place.shape}")
         return TernaryLinear(
@@ -113,7 +115,7 @@ def load(
     model_class = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     model, found = model_class.from_pretrained(
         None, config=config, state_dict=PreparedFile(directory / WEIGHTS).dense_tensors(), dtype=dtype,
-        output_loading_info=True, **kwargs,
+        output_loading_info=True, ignore_mismatched_sizes=True, **kwargs,
     )  # fmt: skip
     wrong = {what: sorted(map(str, names)) for what, names in found.items() if names}
     if wrong:

@@ -7,6 +7,7 @@ import warnings
 import torch
 from transformers import PreTrainedModel
 
+from rsr import RsrError
 from rsr.hf.layers import NotTaken, TernaryLinear, convert, kind_of
 from rsr.hf.quantizer import RsrConfig, RsrQuantizer
 from rsr.hf.report import Kept, Replaced, Report
@@ -42,7 +43,7 @@ def _replace(model: torch.nn.Module, module: torch.nn.Module, nonfinite: str, op
         return contradiction
     try:
         return convert(module, nonfinite, options)
-    except (NotTaken, ValueError) as reason:
+    except (NotTaken, RsrError) as reason:
         return str(reason)
 
 
