@@ -13,6 +13,10 @@ import numpy as np
 
 from rsr.errors import InvalidArgument, WrongType
 
+FLOAT32 = np.dtype(np.float32)
+INT8 = np.dtype(np.int8)
+INT32 = np.dtype(np.int32)
+
 _WHOLE_IN_FLOAT32 = 1 << 24
 
 
@@ -52,8 +56,13 @@ def as_array(value: Any, name: str) -> np.ndarray:
     return array
 
 
-def _row_major(array: np.ndarray, dtype: Any) -> np.ndarray:
-    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+def _is_ready(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
+    flags = array.flags
+    return array.dtype == dtype and flags.c_contiguous and flags.aligned
+
+
+def _row_major(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    if _is_ready(array, dtype):
         return array
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is refused by the engine, by its place
         return np.require(array.astype(dtype, copy=False), dtype, "CA")
@@ -76,15 +85,17 @@ def floats(value: Any, name: str) -> np.ndarray:
                 f"{name}: {place(np.atleast_1d(array), at)} is {array.flat[at]}, which float32 may not hold; "
                 "convert it yourself"
             )
-    return _row_major(array, np.float32)
+    return _row_major(array, FLOAT32)
 
 
 def inputs(value: Any, name: str = "x") -> np.ndarray:
     """Inputs of a product: int8 stays, everything else becomes float32. At least one dimension."""
+    if type(value) is np.ndarray and value.ndim and (_is_ready(value, FLOAT32) or _is_ready(value, INT8)):
+        return value  # the usual case, which should cost nothing
     array = as_array(value, name)
     if array.ndim == 0:
         raise InvalidArgument(f"{name}: a single number; must be a vector or an array of vectors")
-    return _row_major(array, np.int8) if array.dtype == np.int8 else floats(array, name)
+    return _row_major(array, INT8) if array.dtype == INT8 else floats(array, name)
 
 
 def small_values(value: Any, name: str, rule: str) -> np.ndarray:
@@ -92,11 +103,11 @@ def small_values(value: Any, name: str, rule: str) -> np.ndarray:
     array = as_array(value, name)
     if array.ndim != 2:
         raise InvalidArgument(f"{name}: {array.ndim} dimensions; must be 2, rows and columns")
-    if array.dtype == np.int8:
-        return _row_major(array, np.int8)
+    if array.dtype == INT8:
+        return _row_major(array, INT8)
     if array.dtype == np.bool_:
-        return _row_major(array, np.bool_).view(np.int8)
-    converted = _row_major(array, np.int8)
+        return _row_major(array, array.dtype).view(np.int8)
+    converted = _row_major(array, INT8)
     wrong = converted != array
     if wrong.any():
         at = int(np.argmax(wrong))
@@ -111,7 +122,7 @@ def packed_bytes(value: Any, name: str) -> np.ndarray:
         raise WrongType(f"{name}: dtype {array.dtype}; packed values are uint8")
     if array.ndim != 2:
         raise InvalidArgument(f"{name}: {array.ndim} dimensions; must be 2")
-    return _row_major(array, np.uint8)
+    return _row_major(array, array.dtype)
 
 
 def tensor(result: np.ndarray, device: Any) -> Any:
@@ -125,4 +136,4 @@ def like(result: np.ndarray, original: Any) -> Any:
     if not is_tensor(original):
         return result
     made = tensor(result, original.device)
-    return made.to(original.dtype) if result.dtype == np.float32 and original.is_floating_point() else made
+    return made.to(original.dtype) if result.dtype == FLOAT32 and original.is_floating_point() else made

@@ -137,6 +137,8 @@ class PackedMatrix:
         """W @ x as NumPy has it: x[cols] gives [rows], x[..., cols, n] gives [..., rows, n]."""
         if isinstance(x, PackedMatrix):
             return NotImplemented
+        if getattr(x, "ndim", 0) == 1:
+            return self(x)
         array = arrays.as_array(x, "x")
         if array.ndim < 2:
             return self(x)
@@ -153,10 +155,10 @@ class PackedMatrix:
     ) -> np.ndarray:
         if x.shape[-1] != self.cols:
             raise InvalidArgument(f"x: last dimension is {x.shape[-1]}; the matrix has {self.cols} columns")
-        integers = x.dtype == np.int8
+        integers = x.dtype == arrays.INT8
         if quantise and integers:
             raise WrongType("x: is int8 already; quantise is for floats")
-        y = result_array(x, self.rows, np.int32 if integers else np.float32, out)
+        y = result_array(x, self.rows, arrays.INT32 if integers else arrays.FLOAT32, out)
         if x.size == 0:
             return y
         context = context or default_context()
@@ -231,14 +233,14 @@ class PackedMatrix:
         return self
 
 
-def result_array(x: np.ndarray, rows: int, dtype: Any, out: np.ndarray | None = None) -> np.ndarray:
+def result_array(x: np.ndarray, rows: int, dtype: np.dtype[Any], out: np.ndarray | None = None) -> np.ndarray:
     """An array for the product of x[..., cols]: [..., rows], or `out` when that can be it."""
     shape = (*x.shape[:-1], rows)
     if out is None:
         return np.empty(shape, dtype)
     if not isinstance(out, np.ndarray) or out.dtype != dtype or out.shape != shape:
         found = f"{out.dtype} {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise InvalidArgument(f"out: {found}; must be a NumPy array, {np.dtype(dtype)} {shape}")
+        raise InvalidArgument(f"out: {found}; must be a NumPy array, {dtype} {shape}")
     if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
         raise InvalidArgument("out: must be C-contiguous, aligned and writeable")
     if np.may_share_memory(out, x):

@@ -17,14 +17,14 @@ def multiply_quantised(matrices: Sequence[PackedMatrix], x: Any, *, context: Con
     """[W(x, quantise=True) for W in matrices], but x[..., cols] is quantised once, and all products
     are one parallel pass. Errors: no matrices, different numbers of columns, int8 inputs."""
     inputs = arrays.inputs(x)
-    if inputs.dtype == np.int8:
+    if inputs.dtype == arrays.INT8:
         raise WrongType("x: is int8 already; quantise is for floats")
     if not matrices:
         raise InvalidArgument("matrices: there are none")
     for i, matrix in enumerate(matrices):
         if matrix.cols != inputs.shape[-1]:
             raise InvalidArgument(f"x: last dimension is {inputs.shape[-1]}; matrices[{i}] has {matrix.cols} columns")
-    results = [result_array(inputs, matrix.rows, np.float32) for matrix in matrices]
+    results = [result_array(inputs, matrix.rows, arrays.FLOAT32) for matrix in matrices]
     if inputs.size:
         weights = [matrix._weight for matrix in matrices]
         flat = [y.reshape(-1) for y in results]
@@ -45,7 +45,7 @@ def top_k(matrix: PackedMatrix, query: Any, k: int, *, context: Context | None =
     if not 0 <= k <= matrix.rows:
         raise InvalidArgument(f"k is {k}; must be 0 to the {matrix.rows} rows")
     rows, scores = np.empty(k, np.int64), np.empty(k, np.float32)
-    search = _rsr.top_k_i8 if vector.dtype == np.int8 else _rsr.top_k_f32
+    search = _rsr.top_k_i8 if vector.dtype == arrays.INT8 else _rsr.top_k_f32
     search(context or default_context(), matrix._weight, vector, rows, scores)
     if not arrays.is_tensor(query):
         return rows, scores
