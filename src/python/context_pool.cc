@@ -2,7 +2,6 @@
 
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
-#include <unistd.h>
 
 #include <algorithm>
 
@@ -14,55 +13,54 @@ namespace nb = nanobind;
 namespace rsr::python {
 
 ContextPool::ContextPool(int threads, std::string isa, bool pin_threads)
-    : threads_(threads), isa_(std::move(isa)), pin_threads_(pin_threads), process_(::getpid()) {
-  std::unique_ptr<Context> first = create();
-  threads_ = first->threads();
-  isa_ = first->isa();
-  warnings_ = first->warnings();
-  most_idle_ = static_cast<size_t>(std::max(4, base::usable_cores()));
-  idle_.push_back(std::move(first));
+    : threads_(threads),
+      isa_(std::move(isa)),
+      pin_threads_(pin_threads),
+      most_idle_(static_cast<size_t>(std::max(4, base::usable_cores()))) {
+  Context first = create();
+  threads_ = first.threads();
+  isa_ = first.isa();
+  warnings_ = first.warnings();
+  idle_.emplace_back(std::move(first));
 }
 
-ContextPool::~ContextPool() {
-  forget_if_forked();
+Context ContextPool::create() const {
+  return value_of(Context::create({.threads = threads_, .isa = isa_, .pin_threads = pin_threads_}));
 }
 
-std::unique_ptr<Context> ContextPool::create() const {
-  return std::make_unique<Context>(
-      value_of(Context::create({.threads = threads_, .isa = isa_, .pin_threads = pin_threads_})));
+std::optional<ContextPool::Owned> ContextPool::take() {
+  while (!idle_.empty()) {
+    std::optional<Owned> context(std::move(idle_.back()));
+    idle_.pop_back();
+    if (context->is_here()) return context;
+  }
+  return std::nullopt;
 }
 
-std::unique_ptr<Context> ContextPool::take() {
-  forget_if_forked();
-  if (idle_.empty()) return nullptr;
-  std::unique_ptr<Context> context = std::move(idle_.back());
-  idle_.pop_back();
-  return context;
-}
-
-void ContextPool::give(std::unique_ptr<Context> context) {
-  if (context != nullptr && idle_.size() < most_idle_) idle_.push_back(std::move(context));
-}
-
-void ContextPool::forget_if_forked() {
-  if (process_ == ::getpid()) return;
-  for (auto& context : idle_) static_cast<void>(context.release());
-  idle_.clear();
-  process_ = ::getpid();
+void ContextPool::give(std::optional<Owned> context) {
+  if (context && idle_.size() < most_idle_) idle_.push_back(*std::move(context));
 }
 
 void add_context(nb::module_& module) {
-  nb::class_<ContextPool>(module, "Context")
+  nb::class_<ContextPool>(module, "Context",
+                          "Threads, scratch memory and the instruction set of products.\n\n"
+                          "threads: 0 is as many as this process may use. isa: a name such as "
+                          "'avx2'; empty is\nRSR_FORCE_ISA, else the best of this machine. "
+                          "pin_threads: each on a core of its own. One\ncontext serves calls from "
+                          "several threads at once. Errors: an unknown or missing isa.")
       .def(
           "__init__",
           [](ContextPool* self, int threads, std::string isa, bool pin_threads) {
             const nb::gil_scoped_release others_may_run;
             new (self) ContextPool(threads, std::move(isa), pin_threads);
           },
-          nb::arg("threads"), nb::arg("isa"), nb::arg("pin_threads"))
+          nb::arg("threads") = 0, nb::arg("isa") = "", nb::arg("pin_threads") = false)
       .def_prop_ro("threads", &ContextPool::threads)
       .def_prop_ro("isa", &ContextPool::isa)
-      .def_prop_ro("warnings", &ContextPool::warnings);
+      .def_prop_ro("warnings", &ContextPool::warnings)
+      .def("__repr__", [](const ContextPool& self) {
+        return "Context(threads=" + std::to_string(self.threads()) + ", isa='" + self.isa() + "')";
+      });
 }
 
 }  // namespace rsr::python

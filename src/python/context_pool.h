@@ -2,14 +2,14 @@
 #pragma once
 
 #include <nanobind/nanobind.h>
-#include <sys/types.h>
 
-#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "python/errors.h"
+#include "python/own_process.h"
 #include "rsr/linear.h"
 
 namespace rsr::python {
@@ -19,7 +19,6 @@ namespace rsr::python {
 class ContextPool {
  public:
   ContextPool(int threads, std::string isa, bool pin_threads);
-  ~ContextPool();
   ContextPool(const ContextPool&) = delete;
   ContextPool& operator=(const ContextPool&) = delete;
 
@@ -30,33 +29,31 @@ class ContextPool {
   /// What work(context) returns, called without the interpreter's lock.
   template <class Work>
   auto run(const Work& work) {
-    std::unique_ptr<Context> context = take();
+    std::optional<Owned> context = take();
     struct Return {
       ContextPool* pool;
-      std::unique_ptr<Context>* context;
+      std::optional<Owned>* context;
       ~Return() { pool->give(std::move(*context)); }
     } const give_back{this, &context};
     const nanobind::gil_scoped_release others_may_run;
-    if (context == nullptr) context = create();
-    return work(std::as_const(*context));
+    if (!context) context.emplace(create());
+    return work(std::as_const(context->get("the context")));
   }
 
  private:
-  std::unique_ptr<Context> create() const;
-  std::unique_ptr<Context> take();
-  void give(std::unique_ptr<Context> context);
-  /// In a process that was forked the threads of these contexts do not exist, and nothing of them
-  /// can be used, not even to end them.
-  void forget_if_forked();
+  using Owned = OwnProcess<Context>;
+
+  Context create() const;
+  std::optional<Owned> take();
+  void give(std::optional<Owned> context);
 
   int threads_ = 0;
   std::string isa_;
   bool pin_threads_ = false;
   std::vector<std::string> warnings_;
-  std::vector<std::unique_ptr<Context>> idle_;
+  std::vector<Owned> idle_;
   /// More callers at once than cores gain nothing: what they leave behind need not be kept.
   size_t most_idle_ = 0;
-  pid_t process_ = 0;
 };
 
 }  // namespace rsr::python
