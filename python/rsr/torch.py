@@ -23,9 +23,10 @@ class _Kernel:
 
     def product(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """The layer's output [..., rows], of the dtype and on the device of `x` [..., cols]."""
-        inputs = x.detach().to("cpu", torch.float32).contiguous()
-        if inputs.numel() == 0:
-            return x.new_empty((*x.shape[:-1], self.matrix.shape[0]))
+        inputs = x.detach()
+        if inputs.dtype is not torch.float32 or not inputs.is_cpu:
+            inputs = inputs.to("cpu", torch.float32)
+        inputs = inputs.contiguous()
         try:
             y = torch.from_numpy(self.matrix(inputs.numpy(), quantise=self.quantise))
         except ValueError:
@@ -34,7 +35,7 @@ class _Kernel:
             y = self._finite_rows(inputs)
         if bias is not None:
             y += bias.detach().to("cpu", torch.float32)
-        return y.to(x.device, x.dtype)
+        return y if x.dtype is torch.float32 and x.is_cpu else y.to(x.device, x.dtype)
 
     def _finite_rows(self, inputs: Tensor) -> Tensor:
         """Products of the vectors without NaN and infinity; NaN for the others, as torch has it."""
@@ -77,7 +78,7 @@ def _is_plain(x: Tensor) -> bool:
     """Whether nothing but the values of `x` is asked for: no graph, gradient, trace or stand-in."""
     return (
         type(x) is Tensor
-        and x.device.type == "cpu"
+        and x.is_cpu
         and not (x.requires_grad and torch.is_grad_enabled())
         and not torch.jit.is_tracing()
         and torch._C._len_torch_dispatch_stack() == 0

@@ -137,7 +137,7 @@ def test_prepare_takes_an_id_of_the_hub(tmp_path, source):
 
 
 def test_errors_name_what_and_where(tmp_path, prepared, source):
-    with pytest.raises(FileNotFoundError, match="no such directory, and no id"):
+    with pytest.raises(FileNotFoundError, match="nowhere: no such directory"):
         rsr.hf.prepare(tmp_path / "nowhere", tmp_path / "out")
     with pytest.raises(FileNotFoundError, match="rsr.hf.prepare"):
         rsr.hf.load(source("bitnet_packed"))

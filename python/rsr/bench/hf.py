@@ -140,9 +140,7 @@ def write(records: list[dict], setting: dict, out: Path) -> list[Path]:
 
 def run(args) -> int:
     """`python -m rsr.bench hf`. 1 when no backend could be measured."""
-    from rsr.hf.prepared import model_directory
-
-    args.model = model_directory(args.model)
+    args.model = rsr.fetch(args.model)
     config = json.loads((Path(args.model) / "config.json").read_text())
     prompt = prompt_of(args.model, args.prompt_tokens)
     records = []

@@ -16,7 +16,6 @@ from rsr.hf.quantizer import RsrConfig, Vacant
 WEIGHTS = "model.rsr.safetensors"
 CONTAINER = "1"  # the version that docs/prepared_models.md describes
 PACKED = ".rsr_weight"
-SMALL_FILES = ("*.json", "*.jinja", "*.txt", "*.md", "*.model", "LICENSE*", "LICENCE*", "NOTICE*", "COPYING*")
 
 
 class PreparedFile:
@@ -55,19 +54,6 @@ class PreparedFile:
         ).eval()
 
 
-def model_directory(model: str | os.PathLike) -> str:
-    """A directory, or the cached or downloaded files of an id of the hub ("org/name" or "org/name@revision")."""
-    path = os.fspath(model)
-    if os.path.isdir(path):
-        return path
-    from huggingface_hub import snapshot_download
-
-    name, _, revision = path.partition("@")
-    if name.count("/") != 1 or name.startswith((".", "/")):
-        raise FileNotFoundError(f"{path}: no such directory, and no id of the hub (org/name)")
-    return snapshot_download(name, revision=revision or None, allow_patterns=[*SMALL_FILES, "*.safetensors"])
-
-
 def prepare(model: str | os.PathLike, out: str | os.PathLike, **options):
     """Makes `out` a prepared model of a directory or an id of the hub: packed once, then loaded at once.
 
@@ -75,7 +61,7 @@ def prepare(model: str | os.PathLike, out: str | os.PathLike, **options):
     AutoTokenizer.from_pretrained(out), rsr.hf.load(out) and rsr.load(out) need nothing else. `options` and the
     result are those of rsr.prepare: isa, threads, replace, progress.
     """
-    return rsr.prepare(model_directory(model), os.fspath(out), **options)
+    return rsr.prepare(model, out, **options)
 
 
 def _packed_config(config, weights: Path, nonfinite: str) -> RsrConfig:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from rsr import RsrError
+from rsr import RsrError, TernaryMatrix
 from rsr.hf.layers import NotTaken, TernaryLinear, convert, kind_of
 from rsr.hf.quantizer import RsrConfig, RsrQuantizer
 from rsr.hf.report import Kept, Replaced, Report
@@ -68,10 +69,12 @@ def accelerate(model: torch.nn.Module, *, nonfinite: str = "propagate", best_k=N
     options: more arguments of rsr.TernaryMatrix, such as isa, residency, algorithm, form and k. They win over best_k.
 
     Each layer quantises its inputs by itself, so that nothing depends on the order of calls or on other threads. The
-    model's own weights are freed. It is for inference: no gradients, and save_pretrained() refuses.
+    model's own weights are freed. It is for inference: no gradients, and save_pretrained() refuses. Errors: options that
+    TernaryMatrix does not know or take.
     """
     if kind_of(model):
         raise TypeError("model: a layer cannot be exchanged within itself; pass the module that holds it")
+    TernaryMatrix(np.zeros((1, 1), np.int8), **options)  # wrong options are the caller's, not a layer's
     replaced, kept, done = [], [], {}
     for name, module in list(model.named_modules(remove_duplicate=False)):
         kind = kind_of(module)
