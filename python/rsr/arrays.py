@@ -26,7 +26,7 @@ def is_tensor(value: Any) -> bool:
     return torch is not None and isinstance(value, torch.Tensor)
 
 
-def _from_tensor(tensor: Any) -> np.ndarray:
+def _from_tensor(tensor: Any) -> Any:
     tensor = tensor.detach().cpu()
     # NumPy itself has no bfloat16.
     return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
@@ -65,7 +65,7 @@ def _row_major(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     if _is_ready(array, dtype):
         return array
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is refused by the engine, by its place
-        return np.require(array.astype(dtype, copy=False), dtype, "CA")
+        return np.require(array.astype(dtype, copy=False), dtype, ("C", "A"))
 
 
 def place(array: np.ndarray, flat_index: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rsr._rsr import Context
+from rsr._rsr import Context as Context
 
 _default: Context | None = None
 

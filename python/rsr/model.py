@@ -149,12 +149,9 @@ class Session:
         Ctrl-C ends it with KeyboardInterrupt. Errors: a prompt that does not fit the context, an
         option out of its range; the session is then as it was.
         """
-        values = dict(options)
-        stop = values.get("stop")
-        if isinstance(stop, str):
-            values["stop"] = [stop]
-        elif stop is not None:
-            values["stop"] = list(stop)
+        values: dict[str, Any] = {**options}
+        if isinstance(values.get("stop"), str):
+            values["stop"] = [values["stop"]]
         answer = Stream(self._session, prompt, fill(_rsr.GenerateOptions(), values, GenerateOptions))
         if stream:
             return answer
@@ -215,7 +212,8 @@ class Model:
         self, prompt: str, *, stream: bool = False, system: str = "", **options: Unpack[GenerateOptions]
     ) -> Generation | Stream:
         """Answers one prompt in a session of its own; see Session.generate()."""
-        return self.session(system).generate(prompt, stream=stream, **options)  # type: ignore[call-overload]
+        session = self.session(system)
+        return session.generate(prompt, stream=True, **options) if stream else session.generate(prompt, **options)
 
 
 def _warn(text: str) -> None:
@@ -243,7 +241,7 @@ def load(model: str | os.PathLike[str], **options: Unpack[EngineOptions]) -> Mod
 
     Errors: what is not understood is refused with its name.
     """
-    values = dict(options)
+    values: dict[str, Any] = {**options}
     if "rsr_memory" in values:
         values["rsr_memory"] = byte_count(values["rsr_memory"], "rsr_memory")
     engine_options = fill(_rsr.EngineOptions(), values, EngineOptions)

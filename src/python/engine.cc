@@ -17,6 +17,7 @@ using namespace nb::literals;
 namespace rsr::python {
 namespace {
 
+using Fields = nb::typed<nb::dict, nb::str, nb::any>;
 using Model = OwnProcess<Engine>;
 using SessionHandle = std::shared_ptr<SharedSession>;
 
@@ -43,9 +44,9 @@ std::optional<std::string> next_text(Stream& stream) {
   }
 }
 
-nb::dict stats_of(const Stream& stream) {
+Fields stats_of(const Stream& stream) {
   const GenerateStats s = stream.stats();
-  nb::dict all;
+  Fields all;
   all["prompt_tokens"] = s.prompt_tokens;
   all["prompt_seconds"] = s.prompt_seconds;
   all["cached_tokens"] = s.cached_tokens;

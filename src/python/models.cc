@@ -16,6 +16,7 @@ using namespace nb::literals;
 namespace rsr::python {
 namespace {
 
+using Fields = nb::typed<nb::dict, nb::str, nb::any>;
 /// Calls Python from work that runs without the interpreter's lock. What is raised ends the work,
 /// and is raised again behind it.
 class Callbacks {
@@ -55,8 +56,8 @@ class Callbacks {
   std::exception_ptr raised_;
 };
 
-nb::dict to_dict(const PreparedModel& made) {
-  nb::dict all;
+Fields to_dict(const PreparedModel& made) {
+  Fields all;
   all["bytes"] = made.bytes;
   all["source_bytes"] = made.source_bytes;
   all["layers"] = made.layers;
@@ -66,8 +67,8 @@ nb::dict to_dict(const PreparedModel& made) {
   return all;
 }
 
-nb::dict prepare(const std::string& source, const std::string& target, PrepareModelOptions& options,
-                 const nb::object& progress) {
+Fields prepare(const std::string& source, const std::string& target, PrepareModelOptions& options,
+               const nb::object& progress) {
   Callbacks callbacks;
   options.on_progress = [&](int64_t done, int64_t total) {
     return callbacks.go_on(progress, done, total);

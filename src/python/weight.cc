@@ -1,8 +1,9 @@
 // Prepared matrices: made of arrays, of bytes and of files.
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 
-#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -119,11 +120,12 @@ std::string explain(const Weight& weight, ContextPool& pool, bool floats, int64_
 }
 
 /// The weight with an index for batches, and why it has none or another one.
-nb::tuple with_index(const Weight& weight, ContextPool& pool, const BatchIndexOptions& options) {
+std::pair<Weight, std::string> with_index(const Weight& weight, ContextPool& pool,
+                                          const BatchIndexOptions& options) {
   std::string notice;
   Weight made = pool.run(
       [&](const Context& context) { return with_batch_index(context, weight, options, &notice); });
-  return nb::make_tuple(std::move(made), notice);
+  return {std::move(made), notice};
 }
 
 }  // namespace
