@@ -39,9 +39,11 @@ os.environ["TORCHDYNAMO_DISABLE"] = "1"
 import torch  # noqa: E402
 import torch._dynamo.config  # noqa: E402
 import transformers.integrations.bitnet  # noqa: E402, F401
+import pytest  # noqa: E402
 from transformers import AutoModelForCausalLM  # noqa: E402
 from transformers.utils import logging  # noqa: E402
 
+import rsr  # noqa: E402
 import rsr.hf  # noqa: E402
 
 # The library's decorators have been passed; the tests of torch.compile want it.
@@ -49,6 +51,17 @@ del os.environ["TORCHDYNAMO_DISABLE"]
 torch._dynamo.config.disable = False
 logging.set_verbosity_error()
 logging.disable_progress_bar()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Tiny products on a machine that does other things too are no work for many threads. Import it to use it."""
+    before = torch.get_num_threads(), rsr.default_context().threads
+    torch.set_num_threads(1)
+    rsr.set_threads(1)
+    yield
+    torch.set_num_threads(before[0])
+    rsr.set_threads(before[1])
 
 
 def golden(case):

@@ -9,7 +9,7 @@ import threading
 import hf_models
 import pytest
 import torch
-from hf_models import TERNARY, accelerated, continuation, golden, library_model, logits
+from hf_models import TERNARY, accelerated, continuation, golden, library_model, logits, one_thread  # noqa: F401
 from transformers import AutoTokenizer, TextIteratorStreamer, TextStreamer
 from transformers.integrations.bitnet import AutoBitLinear, BitLinear, pack_weights
 

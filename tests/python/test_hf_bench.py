@@ -10,7 +10,7 @@ import hf_models
 import numpy as np
 import pytest
 import torch
-from hf_models import MODELS, golden, library_model, logits
+from hf_models import MODELS, golden, library_model, logits, one_thread  # noqa: F401
 
 import rsr
 import rsr.hf

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import torch
-from hf_models import MODELS, TERNARY, accelerated, continuation, golden, library_model, logits
+from hf_models import MODELS, TERNARY, accelerated, continuation, golden, library_model, logits, one_thread  # noqa: F401
 from safetensors import safe_open
 from transformers import AutoTokenizer, TextStreamer
 

@@ -5,7 +5,7 @@ import io
 import pickle
 import threading
 
-import hf_models  # noqa: F401  (before torch)
+from hf_models import one_thread  # noqa: F401  (before torch)
 import numpy as np
 import pytest
 import torch
