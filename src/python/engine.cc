@@ -1,6 +1,5 @@
 // Language models: opening, conversations, answers.
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
@@ -19,7 +18,12 @@ namespace {
 
 using Fields = nb::typed<nb::dict, nb::str, nb::any>;
 using Model = OwnProcess<Engine>;
-using SessionHandle = std::shared_ptr<SharedSession>;
+
+/// What Python holds of a session. Not the shared_ptr itself: nanobind would make one whose end
+/// needs the interpreter's lock, and a Stream's thread must never need that.
+struct SessionHandle {
+  std::shared_ptr<SharedSession> shared;
+};
 
 Model open_model(const std::string& directory, const OwnedEngineOptions& options) {
   const nb::gil_scoped_release others_may_run;
@@ -27,7 +31,7 @@ Model open_model(const std::string& directory, const OwnedEngineOptions& options
 }
 
 SessionHandle make_session(const Model& model) {
-  return std::make_shared<SharedSession>(model.get("the model").session());
+  return {std::make_shared<SharedSession>(model.get("the model").session())};
 }
 
 /// Waits for text; a signal's handler (Ctrl-C's raises KeyboardInterrupt) runs while nothing comes.
@@ -64,13 +68,13 @@ Fields stats_of(const Stream& stream) {
 /// What use(session) gives, without the interpreter's lock.
 template <class Use>
 auto with_session(const SessionHandle& handle, const Use& use) {
-  const SharedSession::Claim claim(handle);
+  const SharedSession::Claim claim(handle.shared);
   const nb::gil_scoped_release others_may_run;
   return use(claim.session());
 }
 
 void add_session(nb::module_& module) {
-  nb::class_<SharedSession>(module, "Session")
+  nb::class_<SessionHandle>(module, "Session")
       .def(
           "set_system",
           [](const SessionHandle& self, const std::string& text) {
@@ -107,8 +111,13 @@ void add_engine(nb::module_& module) {
       .def("session", &make_session);
   add_session(module);
   nb::class_<Stream>(module, "Stream")
-      .def(nb::init<const SessionHandle&, std::string, GenerateOptions>(), "session"_a, "prompt"_a,
-           "options"_a)
+      .def(
+          "__init__",
+          [](Stream* self, const SessionHandle& session, std::string prompt,
+             GenerateOptions options) {
+            new (self) Stream(session.shared, std::move(prompt), std::move(options));
+          },
+          "session"_a, "prompt"_a, "options"_a)
       .def("next", &next_text)
       .def("close", &Stream::close, nb::call_guard<nb::gil_scoped_release>())
       .def("stats", &stats_of);

@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -37,17 +39,15 @@ class SharedSession {
   std::atomic<bool> claimed_ = false;
 };
 
-/// One generation, on a thread of its own that never needs the interpreter's lock.
+/// One generation, on a thread of its own that never needs the interpreter's lock. It ends with the
+/// object.
 class Stream {
  public:
   Stream(const std::shared_ptr<SharedSession>& session, std::string prompt,
          GenerateOptions options);
-  ~Stream() { close(); }
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
 
-  /// The text since the last call, waited for up to `seconds`; empty when there is none, and
-  /// nothing once the generation has ended and all text was given.
+  /// The next piece of text, waited for up to `seconds`; empty when none came, and nothing once the
+  /// generation has ended and all pieces were given.
   std::optional<std::string> next(double seconds);
 
   /// Ends the generation where it is, and waits for that.
@@ -60,16 +60,14 @@ class Stream {
   struct Shared {
     std::mutex mutex;
     std::condition_variable changed;
-    std::string text;
+    std::deque<std::string> pieces;  // that were not given yet
     std::optional<Result<GenerateStats>> result;
-    std::atomic<bool> cancelled = false;
   };
-  static void generate(Shared& shared, SharedSession::Claim claim, const std::string& prompt,
-                       const GenerateOptions& options);
+  static void generate(Shared& shared, const std::stop_token& stop, SharedSession::Claim claim,
+                       const std::string& prompt, const GenerateOptions& options);
 
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
-  std::thread thread_;
-  pid_t process_;
+  std::optional<OwnProcess<std::jthread>> thread_;
 };
 
 }  // namespace rsr::python
