@@ -136,6 +136,24 @@ def test_prepare_takes_an_id_of_the_hub(tmp_path, source):
     assert (tmp_path / "out" / WEIGHTS).exists()
 
 
+def test_a_model_prepared_for_other_instructions_is_packed_anew_with_a_warning(tmp_path, prepared, source):
+    best = rsr.default_context().isa
+    if best in ("reference", "avx2", "avxvnni"):
+        pytest.skip(f"{best} packs as every other does")
+    code = ("import sys, warnings, hf_models, rsr.hf; warnings.simplefilter('error' if sys.argv[2] == 'same' else 'always'); "
+            "model = rsr.hf.load(sys.argv[1], dtype='float32'); print(hf_models.continuation(model, [1, 2, 3, 4], 8))")  # fmt: skip
+    rsr.hf.prepare(source("bitnet_packed"), tmp_path / "avx2", isa="avx2")
+    texts = []
+    for directory, isa, how in ((prepared("bitnet_packed"), "", "same"), (prepared("bitnet_packed"), "avx2", "other"),
+                                (tmp_path / "avx2", "avx2", "same")):  # fmt: skip
+        done = subprocess.run([sys.executable, "-c", code, directory, how], capture_output=True, text=True, timeout=300,
+                              env={**os.environ, "RSR_FORCE_ISA": isa, "PYTHONPATH": os.path.dirname(__file__)})  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert ("RuntimeWarning" in done.stderr) == (how == "other"), done.stderr
+        texts.append(done.stdout)
+    assert texts[0] == texts[1] == texts[2]
+
+
 def test_errors_name_what_and_where(tmp_path, prepared, source):
     with pytest.raises(FileNotFoundError, match="nowhere: no such directory"):
         rsr.hf.prepare(tmp_path / "nowhere", tmp_path / "out")

@@ -65,7 +65,8 @@ def add_best_k(commands, threads: int) -> None:
     parser.add_argument("--bits", nargs="+", choices=BITS, default=list(BITS), help="(default: both)")
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS), help="(default: all)")
     parser.add_argument("--k", dest="ks", type=heights, default=heights("2-8"), help="one, or FIRST-LAST (2-8)")
-    parser.add_argument("--activation", choices=("int8", "quantised", "fp32"), default="quantised", help="(%(default)s)")
+    parser.add_argument("--activation", choices=("int8", "quantised", "fp32"), default="quantised",
+                        help="(%(default)s)")  # fmt: skip
     parser.add_argument("--batch", type=positive, default=1, help="vectors at once (%(default)s)")
     parser.add_argument("--caches", choices=("cold", "warm"), default="cold", help="(%(default)s)")
     parser.add_argument("--threads", type=positive, default=threads, help="(%(default)s)")

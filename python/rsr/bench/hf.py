@@ -26,8 +26,10 @@ def forms(backend: str, config: dict) -> list[str]:
     if not backend.startswith("hf-"):
         return [""]
     quantization = config.get("quantization_config") or {}
-    unpacked = quantization.get("linear_class") == "autobitlinear" and quantization.get("quantization_mode") == "offline"
-    return ["as shipped, unpacked by its loader"] if unpacked else ["as shipped", "unpacked once"]
+    auto = quantization.get("linear_class") == "autobitlinear"
+    if auto and quantization.get("quantization_mode", "offline") == "offline":
+        return ["as shipped, unpacked by its loader"]
+    return ["as shipped", "unpacked once"]
 
 
 def prompt_of(model: str, tokens: int) -> str:

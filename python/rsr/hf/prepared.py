@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import torch
@@ -88,6 +89,8 @@ def load(
     (AutoTokenizer.from_pretrained(prepared)) and batches work as usual. `kwargs` go to from_pretrained(), such as
     attn_implementation. For full speed, without transformers: rsr.load(prepared).
 
+    A model that was prepared for other instructions is packed anew in memory, with a warning.
+
     Errors: FileNotFoundError for a directory that is not prepared; ValueError for a damaged file, or one that does
     not suit its config.json.
     """
@@ -107,4 +110,7 @@ def load(
     if wrong:
         raise ValueError(f"{directory}: {WEIGHTS} does not suit config.json: {wrong}")
     model.config.name_or_path = os.fspath(directory)
+    notices = {module.matrix.notice for module in model.modules() if isinstance(module, TernaryLinear)} - {""}
+    if notices:
+        warnings.warn(f"{directory}: {'; '.join(sorted(notices))}", RuntimeWarning, stacklevel=2)
     return model

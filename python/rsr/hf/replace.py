@@ -60,8 +60,8 @@ def _dense(name: str, module: torch.nn.Module) -> Kept | None:
 def accelerate(model: torch.nn.Module, *, nonfinite: str = "propagate", best_k=None, **options) -> Report:
     """Exchanges the ternary linear layers of a loaded transformers model, in place; gives a report.
 
-    A layer is ternary by its class, BitLinear or AutoBitLinear, whose fields and the model's quantization_config say
-    how it computes; names mean nothing, and a module that merely has a weight_scale is left alone. What is of
+    A layer is ternary by its class, BitLinear or AutoBitLinear, whose fields and the model's quantization_config
+    say how it computes; names mean nothing, and a module that merely has a weight_scale is left alone. What is of
     such a class but cannot be exchanged stays as it was, with the reason in the report and a warning.
 
     nonfinite: "propagate" or "raise"; see rsr.torch.Linear.
