@@ -5,7 +5,7 @@ RSR := $(BUILD)/rsr
 PYTHON := .venv/bin/python
 JOBS ?= $(shell nproc)
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test test-cpp test-python test-fuzz fuzz bench format lint clean
+.PHONY: help deps build python demo test test-cpp test-python test-fuzz fuzz bench format lint clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,10 @@ build: deps ## build library, command and tests (PRESET=release|dev|asan|tsan)
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) -j $(JOBS)
 
+python: deps ## build the Python package and install it, and what its tests need, in .venv
+	@tools/install_deps.sh --python
+	@CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) .venv/bin/pip install -q --disable-pip-version-check .
+
 demo: build ## build, then let the embedded model count from one to sixty
 	$(RSR) run models/demo -p "Write the numbers from one to sixty in words separated by commas only:"
 
@@ -25,8 +29,7 @@ test: test-fuzz test-cpp test-python ## build and run every test: C++ with ctest
 test-cpp: build
 	ctest --preset $(PRESET) -j $(JOBS)
 
-test-python: build
-	@tools/install_deps.sh --python
+test-python: build python
 	RSR_BUILD=$(BUILD) $(PYTHON) -m pytest -q tests
 
 SECONDS ?= 60
@@ -53,9 +56,10 @@ SOURCES = $(shell git ls-files '*.cc' '*.h' '*.inc')
 format: deps ## lay out the C++ sources with clang-format
 	clang-format -i $(SOURCES)
 
-lint: build ## clang-format and clang-tidy, warnings are errors
+lint: build python ## clang-format and clang-tidy, warnings are errors
 	clang-format --dry-run -Werror $(SOURCES)
 	tools/run_clang_tidy.sh $(BUILD)
+	tools/run_clang_tidy.sh build/python $(filter src/python/%.cc,$(SOURCES))
 
 clean: ## remove what was built
 	rm -rf build .venv

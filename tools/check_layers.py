@@ -30,6 +30,7 @@ ALLOWED = {
     "model": _MODEL,
     "engine": _ENGINE,
     "cli": _ENGINE | {"cli"},
+    "python": _ENGINE | {"python"},
 }
 
 ISA_FILE = re.compile(r"^(avx|amx|sse|neon|blocks|bytes|floats|gathers|pairs|repeat)\w*\.(cc|h)$")

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 packages=(g++ cmake ninja-build pkg-config make git nlohmann-json3-dev libcli11-dev libonig-dev
           libutf8proc-dev libcurl4-openssl-dev libssl-dev ca-certificates libedit-dev libxbyak-dev
-          libgtest-dev libbenchmark-dev clang clang-format clang-tidy libclang-rt-dev python3 python3-venv)
+          libgtest-dev libbenchmark-dev clang clang-format clang-tidy libclang-rt-dev python3 python3-dev python3-venv)
 [ "${1:-}" != --bench ] || packages+=(libopenblas-dev libdnnl-dev)
 missing=()
 for package in "${packages[@]}"; do
@@ -49,7 +49,10 @@ unpack_ggml() {
 }
 
 case "${1:-}" in
-  --python) python_needs tests/requirements.txt .venv/requirements.txt tests ;;
+  --python)
+    python_needs tests/requirements.txt .venv/requirements.txt tests
+    python_needs tests/python/requirements.txt .venv/package-requirements.txt "package's tests"
+    ;;
   --bench)
     python_needs bench/requirements.txt .venv/bench-requirements.txt benchmarks
     unpack_ggml

@@ -79,12 +79,12 @@ class Handler(BaseHTTPRequestHandler):
     def serve_api(self, hub, path):
         if faults := hub.faults.get("api"):
             return faults.pop(0)(self, b"")
-        match = re.fullmatch(r"/api/models/(.+?)/revision/(.+)", path)
+        match = re.fullmatch(r"/api/models/(.+?)/(revision|tree)/(.+)", path)
         if not match or match[1] != hub.name:
             return self.answer(404, X_Error_Code="RepoNotFound")
-        if match[2] not in (*hub.revisions, COMMIT):
+        if match[3] not in (*hub.revisions, COMMIT):
             return self.answer(404, X_Error_Code="RevisionNotFound")
-        return self.answer(200, json.dumps(hub.listing()).encode())
+        return self.answer(200, json.dumps(hub.tree() if match[2] == "tree" else hub.listing()).encode())
 
     def serve_file(self, hub, path):
         name = path.rsplit("/", 1)[1]
@@ -147,6 +147,16 @@ class FakeHub:
             siblings.append(sibling)
         siblings += [{"rfilename": name} for name in self.extra_siblings]
         return {"id": self.name, "sha": COMMIT, "siblings": siblings}
+
+    def tree(self):
+        """The same in the words of another question, which huggingface_hub asks since its version 2."""
+        entries = []
+        for name, data in self.files.items():
+            entry = {"type": "file", "path": name, "size": len(data), "oid": git_hash(data)}
+            if is_large(name):
+                entry["lfs"] = {"oid": checksum(name, data), "size": len(data), "pointerSize": 130}
+            entries.append(entry)
+        return entries
 
     def gets(self, name):
         """The GET requests of a file that sent its content or failed to, as their headers."""
