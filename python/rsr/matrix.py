@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
 
-def _prepare_options(values: PrepareOptions, shape: tuple[int, int]) -> _rsr.PrepareOptions:
-    """The options of the library for a matrix of that shape."""
+def _prepare_options(values: PrepareOptions, shape: tuple[int, ...]) -> _rsr.PrepareOptions:
+    """The options of the library for a matrix of that shape, (rows, cols)."""
     rest = dict(values)
     row_scales = rest.pop("row_scales", None)
     group_scales = rest.pop("group_scales", None)
