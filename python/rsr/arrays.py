@@ -10,8 +10,11 @@ import sys
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rsr.errors import InvalidArgument, WrongType
+
+Array = NDArray[Any]
 
 FLOAT32 = np.dtype(np.float32)
 INT8 = np.dtype(np.int8)
@@ -32,7 +35,7 @@ def _from_tensor(tensor: Any) -> Any:
     return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
 
 
-def as_array(value: Any, name: str) -> np.ndarray:
+def as_array(value: Any, name: str) -> Array:
     """The array that `value` is or exports, in its own dtype: real numbers of this machine's byte order."""
     if isinstance(value, np.ma.MaskedArray):
         raise WrongType(f"{name}: a masked array; fill it first, masked values mean nothing here")
@@ -56,25 +59,25 @@ def as_array(value: Any, name: str) -> np.ndarray:
     return array
 
 
-def _is_ready(array: np.ndarray, dtype: np.dtype[Any]) -> bool:
+def _is_ready(array: Array, dtype: np.dtype[Any]) -> bool:
     flags = array.flags
     return array.dtype == dtype and flags.c_contiguous and flags.aligned
 
 
-def _row_major(array: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+def _row_major(array: Array, dtype: np.dtype[Any]) -> Array:
     if _is_ready(array, dtype):
         return array
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is refused by the engine, by its place
         return np.require(array.astype(dtype, copy=False), dtype, ("C", "A"))
 
 
-def place(array: np.ndarray, flat_index: int) -> str:
+def place(array: Array, flat_index: int) -> str:
     """Where an element is: "row 1, column 2", rows being all dimensions but the last."""
     row, column = divmod(flat_index, array.shape[-1])
     return f"row {row}, column {column}"
 
 
-def floats(value: Any, name: str) -> np.ndarray:
+def floats(value: Any, name: str) -> Array:
     """`value` as float32; integers must be held by it exactly."""
     array = as_array(value, name)
     if array.dtype.kind in "iu" and array.dtype.itemsize > 2 and array.size:
@@ -88,7 +91,7 @@ def floats(value: Any, name: str) -> np.ndarray:
     return _row_major(array, FLOAT32)
 
 
-def inputs(value: Any, name: str = "x") -> np.ndarray:
+def inputs(value: Any, name: str = "x") -> Array:
     """Inputs of a product: int8 stays, everything else becomes float32. At least one dimension."""
     if type(value) is np.ndarray and value.ndim and (_is_ready(value, FLOAT32) or _is_ready(value, INT8)):
         return value  # the usual case, which should cost nothing
@@ -98,7 +101,7 @@ def inputs(value: Any, name: str = "x") -> np.ndarray:
     return _row_major(array, INT8) if array.dtype == INT8 else floats(array, name)
 
 
-def small_values(value: Any, name: str, rule: str) -> np.ndarray:
+def small_values(value: Any, name: str, rule: str) -> Array:
     """A matrix [rows, cols] of small whole numbers as int8. What int8 does not hold is an error."""
     array = as_array(value, name)
     if array.ndim != 2:
@@ -115,7 +118,7 @@ def small_values(value: Any, name: str, rule: str) -> np.ndarray:
     return converted
 
 
-def packed_bytes(value: Any, name: str) -> np.ndarray:
+def packed_bytes(value: Any, name: str) -> Array:
     """A matrix of bytes, which must be uint8."""
     array = as_array(value, name)
     if array.dtype != np.uint8:
@@ -125,12 +128,12 @@ def packed_bytes(value: Any, name: str) -> np.ndarray:
     return _row_major(array, array.dtype)
 
 
-def tensor(result: np.ndarray, device: Any) -> Any:
+def tensor(result: Array, device: Any) -> Any:
     """`result` as a torch tensor on that device; not copied if that is the CPU."""
     return sys.modules["torch"].from_numpy(result).to(device)
 
 
-def like(result: np.ndarray, original: Any) -> Any:
+def like(result: Array, original: Any) -> Any:
     """`result` as the kind of array that `original` is: for a tensor a tensor on its device, with its
     dtype where both are floats."""
     if not is_tensor(original):

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
 
-def _prepare_options(values: PrepareOptions, shape: tuple[int, int]) -> _rsr.PrepareOptions:
-    """The options of the library for a matrix of that shape."""
+def _prepare_options(values: PrepareOptions, shape: tuple[int, ...]) -> _rsr.PrepareOptions:
+    """The options of the library for a matrix of that shape, (rows, cols)."""
     rest = dict(values)
     row_scales = rest.pop("row_scales", None)
     group_scales = rest.pop("group_scales", None)
@@ -118,7 +118,7 @@ class PackedMatrix:
     # Products.
 
     def __call__(
-        self, x: Any, *, quantise: bool = False, context: Context | None = None, out: np.ndarray | None = None
+        self, x: Any, *, quantise: bool = False, context: Context | None = None, out: arrays.Array | None = None
     ) -> Any:
         """y[..., rows] = scale * (W x) for x[..., cols], as torch.nn.Linear has it.
 
@@ -151,8 +151,8 @@ class PackedMatrix:
     __array_ufunc__ = None
 
     def _multiply(
-        self, x: np.ndarray, quantise: bool, context: Context | None, out: np.ndarray | None
-    ) -> np.ndarray:
+        self, x: arrays.Array, quantise: bool, context: Context | None, out: arrays.Array | None
+    ) -> arrays.Array:
         if x.shape[-1] != self.cols:
             raise InvalidArgument(f"x: last dimension is {x.shape[-1]}; the matrix has {self.cols} columns")
         integers = x.dtype == arrays.INT8
@@ -233,7 +233,7 @@ class PackedMatrix:
         return self
 
 
-def result_array(x: np.ndarray, rows: int, dtype: np.dtype[Any], out: np.ndarray | None = None) -> np.ndarray:
+def result_array(x: arrays.Array, rows: int, dtype: np.dtype[Any], out: arrays.Array | None = None) -> arrays.Array:
     """An array for the product of x[..., cols]: [..., rows], or `out` when that can be it."""
     shape = (*x.shape[:-1], rows)
     if out is None:
