@@ -130,7 +130,8 @@ def test_a_session_serves_one_answer_at_a_time():
 
 
 FORK = """
-import os, sys, numpy as np, rsr
+import os, sys, warnings, numpy as np, rsr
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, of every fork beside threads
 W = rsr.TernaryMatrix(np.eye(64, dtype=np.int8))
 x = np.arange(64 * 100, dtype=np.float32).reshape(100, 64)
 model = rsr.load(sys.argv[1], threads=2)
