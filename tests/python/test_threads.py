@@ -75,7 +75,10 @@ def test_other_threads_run_while_text_is_generated(ticks):
 
 def test_products_of_many_threads_are_those_of_one():
     """One matrix and one context, shared; each thread has inputs of its own."""
-    matrices = [rsr.TernaryMatrix(ternary(200, 300)), rsr.TernaryMatrix(ternary(200, 300), algorithm="rsr", form="fold")]
+    matrices = [
+        rsr.TernaryMatrix(ternary(200, 300)),
+        rsr.TernaryMatrix(ternary(200, 300), algorithm="rsr", form="fold"),
+    ]
     indexed = matrices[0].with_index(always=True)
     inputs = [vectors(batch, 300, seed=batch) for batch in range(1, 9)]
 
