@@ -11,6 +11,7 @@ Needs NumPy. rsr.torch and rsr.hf need torch and transformers, and are imported 
 
 from rsr import _rsr
 from rsr.context import Context, default_context, set_threads
+from rsr.directories import PreparedModel, fetch, prepare
 from rsr.errors import (
     Cancelled,
     CorruptData,
@@ -23,19 +24,9 @@ from rsr.errors import (
     WrongType,
 )
 from rsr.matrix import BinaryMatrix, TernaryMatrix
-from rsr.model import (
-    Generation,
-    Model,
-    PreparedModel,
-    Session,
-    Stats,
-    Stream,
-    chat_template_names,
-    fetch,
-    load,
-    prepare,
-)
+from rsr.model import Model, Session, chat_template_names, load
 from rsr.products import multiply_quantised, top_k
+from rsr.stream import Generation, Stats, Stream
 
 __version__ = _rsr.version()
 

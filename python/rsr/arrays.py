@@ -51,7 +51,8 @@ def as_array(value: Any, name: str) -> Array:
     except (TypeError, ValueError, RuntimeError, BufferError) as error:
         raise WrongType(f"{name}: a {type(value).__name__} that cannot be read as an array: {error}") from error
     if array.dtype.byteorder == ">":
-        raise WrongType(f"{name}: dtype {array.dtype.str} is big-endian; {name}.astype('{array.dtype.str[1:]}') swaps it")
+        dtype = array.dtype.str
+        raise WrongType(f"{name}: dtype {dtype} is big-endian; {name}.astype('{dtype[1:]}') swaps it")
     if array.dtype.name == "bfloat16":
         return array.astype(np.float32)  # which holds all of it
     if array.dtype.kind not in "biuf":

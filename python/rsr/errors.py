@@ -60,8 +60,7 @@ class Cancelled(RsrError):
 
 
 _KINDS = {
-    kind.code: kind
-    for kind in (InvalidArgument, NotFound, CorruptData, Unsupported, LimitExceeded, IoError, Cancelled)
+    kind.code: kind for kind in (InvalidArgument, NotFound, CorruptData, Unsupported, LimitExceeded, IoError, Cancelled)
 }
 
 

@@ -2,123 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import warnings
-import weakref
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rsr import _rsr
+from rsr.directories import fetch
 from rsr.options import EngineOptions, GenerateOptions, byte_count, fill
+from rsr.stream import Generation, Stream
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-Progress = Callable[[int, int], Any]
-
-
-@dataclass(frozen=True)
-class Stats:
-    """What a generation did. Seconds are wall time."""
-
-    prompt_tokens: int
-    """Tokens read before the first new one."""
-    prompt_seconds: float
-    cached_tokens: int
-    """Tokens in front of these that were held already, and not read."""
-    new_tokens: int
-    """Tokens generated, the one that ends an answer included."""
-    decode_steps: int
-    """Forward passes after the prompt's."""
-    decode_seconds: float
-    drafted_tokens: int
-    accepted_tokens: int
-    bytes_per_token: float
-    """Bytes that decoding reads for a token, on average."""
-    head_candidates: float
-    finish: Literal["stop", "length", "cancelled"]
-
-    @property
-    def prompt_tokens_per_second(self) -> float:
-        """0 where nothing was read."""
-        return self.prompt_tokens / self.prompt_seconds if self.prompt_seconds > 0 else 0.0
-
-    @property
-    def tokens_per_second(self) -> float:
-        """New tokens behind the first, which is the prompt's pass; 0 where there are none."""
-        if self.decode_steps == 0 or self.decode_seconds <= 0:
-            return 0.0
-        return (self.new_tokens - 1) / self.decode_seconds
-
-
-@dataclass(frozen=True)
-class Generation:
-    """An answer, whole."""
-
-    text: str
-    stats: Stats
-
-    def __str__(self) -> str:
-        return self.text
-
-
-_open_streams: weakref.WeakSet[Stream] = weakref.WeakSet()
-
-
-class Stream(Iterator[str]):
-    """The text of an answer, piece by piece, as it is generated.
-
-    It is generated in the background, also while nobody reads. close(), leaving a `with` block, or
-    letting go of the object ends it early; the session remains usable.
-    """
-
-    def __init__(self, session: _rsr.Session, prompt: str, options: _rsr.GenerateOptions) -> None:
-        self._stream = _rsr.Stream(session, prompt, options)
-        self._stats: Stats | None = None
-        self._pieces: list[str] = []
-        self._ended = False
-        _open_streams.add(self)
-
-    def __next__(self) -> str:
-        if not self._ended:
-            piece = self._stream.next()
-            if piece is not None:
-                self._pieces.append(piece)
-                return piece
-            self.close()
-        raise StopIteration
-
-    def close(self) -> None:
-        """Ends the generation where it is. An error of the generation is raised once, here or by reading."""
-        if not self._ended:
-            self._ended = True
-            self._stream.close()
-            self._stats = Stats(**self._stream.stats())
-
-    @property
-    def text(self) -> str:
-        """What has been read so far."""
-        return "".join(self._pieces)
-
-    @property
-    def stats(self) -> Stats | None:
-        """What the generation did; None before its end."""
-        return self._stats
-
-    def __enter__(self) -> Stream:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-
-@atexit.register
-def _end_streams() -> None:
-    """Threads of the engine must not run on while the process ends."""
-    for stream in list(_open_streams):
-        stream._stream.close()
 
 
 class Session:
@@ -132,12 +25,12 @@ class Session:
         self._session = session
 
     @overload
-    def generate(self, prompt: str, *, stream: Literal[False] = ..., **options: Unpack[GenerateOptions]) -> Generation: ...
+    def generate(
+        self, prompt: str, *, stream: Literal[False] = ..., **options: Unpack[GenerateOptions]
+    ) -> Generation: ...
     @overload
     def generate(self, prompt: str, *, stream: Literal[True], **options: Unpack[GenerateOptions]) -> Stream: ...
-    def generate(
-        self, prompt: str, *, stream: bool = False, **options: Unpack[GenerateOptions]
-    ) -> Generation | Stream:
+    def generate(self, prompt: str, *, stream: bool = False, **options: Unpack[GenerateOptions]) -> Generation | Stream:
         """Answers the prompt, the user's next turn where the model has a chat template.
 
         stream: the answer comes as an iterator of pieces of text. Options, each as in
@@ -216,20 +109,6 @@ class Model:
         return session.generate(prompt, stream=True, **options) if stream else session.generate(prompt, **options)
 
 
-def _warn(text: str) -> None:
-    warnings.warn(text, RuntimeWarning, stacklevel=3)
-
-
-def fetch(model: str | os.PathLike[str], *, update: bool = False, progress: Progress | None = None) -> str:
-    """The directory of a model: itself, or that of an id of the Hugging Face hub, "org/name" or
-    "org/name@revision", which is downloaded when the cache of Hugging Face's programs lacks it.
-
-    update: asks the hub whether the revision has moved. progress(bytes, total) is called now and
-    then, and ends the work by returning False.
-    """
-    return _rsr.fetch(os.fsdecode(model), update, progress, _warn)
-
-
 def load(model: str | os.PathLike[str], **options: Unpack[EngineOptions]) -> Model:
     """Opens a model directory, prepared or not, or an id of the Hugging Face hub.
 
@@ -246,40 +125,6 @@ def load(model: str | os.PathLike[str], **options: Unpack[EngineOptions]) -> Mod
         values["rsr_memory"] = byte_count(values["rsr_memory"], "rsr_memory")
     engine_options = fill(_rsr.EngineOptions(), values, EngineOptions)
     return Model(_rsr.open_model(fetch(model), engine_options))
-
-
-@dataclass(frozen=True)
-class PreparedModel:
-    """What prepare() made."""
-
-    bytes: int
-    """Of its weights' file."""
-    source_bytes: int
-    """Of the tensors that were read."""
-    layers: int
-    seconds: float
-    isa: str
-    formats: str
-    """Formats of its packed weights, such as "t5"; empty: all are dense."""
-
-
-def prepare(
-    source: str | os.PathLike[str],
-    target: str | os.PathLike[str],
-    *,
-    isa: str = "",
-    threads: int = 0,
-    replace: bool = False,
-    progress: Progress | None = None,
-) -> PreparedModel:
-    """Makes `target` a prepared model of `source` (a directory or an id of the hub), which loads at once.
-
-    isa: instruction set to pack for, also one that this machine lacks. replace: takes the place of
-    a prepared model that is there. progress(done, total), in bytes, is called now and then, and
-    ends the work by returning False (Cancelled). `target` appears when it is complete.
-    """
-    made = _rsr.prepare_model(fetch(source), os.fsdecode(target), isa, threads, replace, progress)
-    return PreparedModel(**made)
 
 
 def chat_template_names() -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from rsr import _rsr, arrays
 from rsr.context import Context, default_context
 from rsr.errors import InvalidArgument, WrongType
-from rsr.matrix import PackedMatrix, result_array
+from rsr.packed import PackedMatrix, result_array
 
 
 def multiply_quantised(matrices: Sequence[PackedMatrix], x: Any, *, context: Context | None = None) -> list[Any]:

@@ -34,7 +34,9 @@ def test_a_stream_gives_the_same_text_in_pieces(model):
     stream = model.generate(TO_TEN, stream=True)
     assert iter(stream) is stream and stream.stats is None
     pieces = list(stream)
-    assert "".join(pieces) == stream.text == ANSWER and len(pieces) == 19  # one for each token but the last, which ends it
+    assert (
+        "".join(pieces) == stream.text == ANSWER and len(pieces) == 19
+    )  # one for each token but the last, which ends it
     assert stream.stats.finish == "stop" and list(stream) == []
 
 
@@ -52,7 +54,9 @@ def test_options_reach_the_engine(model):
     session = model.session()
     first = session.generate(TO_TEN).stats.prompt_tokens  # of the answer
     assert text(logit_bias={session.tokens[first]: -100.0}) != ANSWER
-    assert model.generate(TO_TEN, raw=True, max_tokens=5).stats.prompt_tokens < model.generate(TO_TEN).stats.prompt_tokens
+    assert (
+        model.generate(TO_TEN, raw=True, max_tokens=5).stats.prompt_tokens < model.generate(TO_TEN).stats.prompt_tokens
+    )
 
 
 @pytest.mark.parametrize(
@@ -126,7 +130,14 @@ def test_a_system_message_stands_in_front(model):
 
 
 def test_how_a_model_is_opened():
-    for options in ({"threads": 1}, {"kv_cache": "f32"}, {"kv_cache": "i8"}, {"head": "scan"}, {"rsr_memory": "1MB"}, {"context_length": 64}):
+    for options in (
+        {"threads": 1},
+        {"kv_cache": "f32"},
+        {"kv_cache": "i8"},
+        {"head": "scan"},
+        {"rsr_memory": "1MB"},
+        {"context_length": 64},
+    ):
         assert rsr.load(DEMO, **options).generate(TO_TEN).text == ANSWER
     for isa in isas():
         assert rsr.load(DEMO, isa=isa).generate(TO_TEN).text == ANSWER

@@ -26,7 +26,10 @@ F = np.float32
         (lambda: rsr.TernaryMatrix(np.empty((4, 0), np.int8)), "a matrix of 4 x 0"),
         (lambda: rsr.TernaryMatrix([[1]], inputs="int4"), "inputs is 'int4', must be one of: any, int8, floats"),
         (lambda: rsr.TernaryMatrix([[1]], isa="mmx"), 'unknown instruction set "mmx"'),
-        (lambda: rsr.TernaryMatrix([[1]], algorithm="rsr", k=17), "k must be 1 to 16 for the form scatter of a ternary matrix, and is 17"),
+        (
+            lambda: rsr.TernaryMatrix([[1]], algorithm="rsr", k=17),
+            "k must be 1 to 16 for the form scatter of a ternary matrix, and is 17",
+        ),
         (lambda: rsr.TernaryMatrix([[1]], scale=float("inf")), "scale: inf; it must be finite"),
         (lambda: rsr.TernaryMatrix([[1]], row_scales=[1, 2]), r"row_scales: shape \(2,\); must be \(1,\)"),
         (lambda: rsr.TernaryMatrix([[1]], row_scales=[np.nan]), "row_scales"),
@@ -55,7 +58,10 @@ def test_matrices_that_are_none(make, words):
         (lambda: W @ vectors(9, 2), r"x: shape \(9, 2\); its last dimension but one must be the 10 columns"),
         (lambda: W @ vectors(9), "x: last dimension is 9; the matrix has 10 columns"),
         (lambda: W(F(1)), "x: a single number"),
-        (lambda: W(np.full((2, 10), [[0] * 10, [0] * 9 + [np.nan]], F)), "x: row 1, column 9 is nan; inputs must be finite"),
+        (
+            lambda: W(np.full((2, 10), [[0] * 10, [0] * 9 + [np.nan]], F)),
+            "x: row 1, column 9 is nan; inputs must be finite",
+        ),
         (lambda: W(np.full(10, np.inf, F), quantise=True), "x: row 0, column 0 is inf"),
         (lambda: W(np.full(10, 1e300)), "x: row 0, column 0 is inf"),
         (lambda: W([2**24 + 1] * 10), "x: row 0, column 0 is 16777217, which float32 may not hold"),
@@ -94,7 +100,10 @@ def test_an_overlapping_result_is_refused():
         (lambda: W("a string"), "x: dtype <U8"),
         (lambda: W([[1, 2], [3]]), "x: a list that cannot be read as an array"),
         (lambda: W(np.ma.masked_array(vectors(10), mask=[True] * 10)), "x: a masked array"),
-        (lambda: rsr.TernaryMatrix.from_packed(np.zeros((1, 1), np.int8), 1), "data: dtype int8; packed values are uint8"),
+        (
+            lambda: rsr.TernaryMatrix.from_packed(np.zeros((1, 1), np.int8), 1),
+            "data: dtype int8; packed values are uint8",
+        ),
         (lambda: rsr.TernaryMatrix([[1]], k="three"), "k is 'three'; must be: int"),
         (lambda: rsr.TernaryMatrix([[1]], kk=3), "there is no option kk; there are: scale, "),
         (lambda: rsr.load("models/demo", threads=1.5), "threads is 1.5; must be: int"),
@@ -109,7 +118,13 @@ def test_types_that_mean_nothing_here(call, words):
 def test_codes_are_those_of_the_library():
     codes = {kind.code: kind for kind in rsr.RsrError.__subclasses__()}
     assert set(codes) == {
-        "invalid_argument", "not_found", "corrupt_data", "unsupported", "limit_exceeded", "io_error", "cancelled"
+        "invalid_argument",
+        "not_found",
+        "corrupt_data",
+        "unsupported",
+        "limit_exceeded",
+        "io_error",
+        "cancelled",
     }
     assert issubclass(rsr.NotFound, FileNotFoundError) and issubclass(rsr.IoError, OSError)
     assert issubclass(rsr.Unsupported, NotImplementedError) and issubclass(rsr.LimitExceeded, ValueError)

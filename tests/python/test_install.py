@@ -23,7 +23,8 @@ PACKAGE = pathlib.Path(rsr.__file__).parent
 USE = """
 import sys, numpy as np, rsr
 W = rsr.TernaryMatrix(np.array([[1, 0, -1, 1], [-1, -1, 0, 0]], np.int8), scale=0.5)
-print(rsr.__version__, rsr.default_context().isa, W @ np.array([1, 2, 3, 4], np.float32), sorted(sys.modules.keys() & {"torch", "transformers", "matplotlib"}))
+y = W @ np.array([1, 2, 3, 4], np.float32)
+print(rsr.__version__, rsr.default_context().isa, y, sorted({"torch", "transformers"} & sys.modules.keys()))
 """
 
 
@@ -60,7 +61,13 @@ def test_one_wheel_runs_on_every_instruction_set(fresh, isa):
 
 def test_the_command_comes_with_it(fresh):
     assert run(fresh / "rsr", "--version") == f"rsr {rsr.__version__}\n"
-    answer = run(fresh / "rsr", "run", ROOT / "models" / "demo", "-p", "Write the numbers from 7 to 9 in words separated by commas only:")
+    answer = run(
+        fresh / "rsr",
+        "run",
+        ROOT / "models" / "demo",
+        "-p",
+        "Write the numbers from 7 to 9 in words separated by commas only:",
+    )
     assert answer == "seven, eight, nine\n"
     assert (SCRIPTS / "rsr").exists()
 
@@ -88,17 +95,34 @@ def test_types_of_the_package_are_right():
     """mypy finds nothing in the package, and errors in a file that uses it wrongly."""
     modules = [f"rsr.{path.stem}" for path in PACKAGE.glob("*.py") if path.stem not in ("__init__", "torch")]
     modules.append("rsr")
-    out = run(sys.executable, "-m", "mypy", "--strict", "--no-incremental", *(part for name in modules for part in ("-m", name)))
+    out = run(
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--no-incremental",
+        *(part for name in modules for part in ("-m", name)),
+    )
     assert f"no issues found in {len(modules)} source files" in out
-    wrong = 'import rsr\nrsr.load("x", thread=1)\nrsr.TernaryMatrix([[1]]).rows + ""\n[piece.upper() for piece in rsr.load("x").generate("y")]\n'
-    done = subprocess.run([sys.executable, "-m", "mypy", "--no-incremental", "-c", wrong], capture_output=True, text=True)
+    wrong = """import rsr
+rsr.load("x", thread=1)
+rsr.TernaryMatrix([[1]]).rows + ""
+[piece.upper() for piece in rsr.load("x").generate("y")]
+"""
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--no-incremental", "-c", wrong], capture_output=True, text=True
+    )
     assert {int(line) for line in re.findall(r"^<string>:(\d+): error", done.stdout, re.MULTILINE)} == {2, 3, 4}
 
 
 def test_all_names_are_documented():
     for name in rsr.__all__:
         assert getattr(rsr, name).__doc__, name
-        public = [part for part in vars(getattr(rsr, name)) if not part.startswith("_")] if isinstance(getattr(rsr, name), type) else []
+        public = (
+            [part for part in vars(getattr(rsr, name)) if not part.startswith("_")]
+            if isinstance(getattr(rsr, name), type)
+            else []
+        )
         for part in public:
             member = getattr(getattr(rsr, name), part)
             assert not callable(member) or member.__doc__, f"{name}.{part}"

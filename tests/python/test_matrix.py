@@ -102,14 +102,18 @@ def test_arrays_that_do_not_lie_in_order_are_copied():
     assert (rsr.TernaryMatrix(np.asfortranarray(values))(np.asfortranarray(x)) == wanted).all()
     wide = np.repeat(np.repeat(values, 2, axis=0), 3, axis=1)
     assert (rsr.TernaryMatrix(wide[::2, ::3])(np.repeat(x, 2, axis=1)[:, ::2]) == wanted).all()
-    assert (rsr.TernaryMatrix(values[:, ::-1])(x[:, ::-1]) == rsr.TernaryMatrix(values[:, ::-1].copy())(x[:, ::-1].copy())).all()
+    assert (
+        rsr.TernaryMatrix(values[:, ::-1])(x[:, ::-1]) == rsr.TernaryMatrix(values[:, ::-1].copy())(x[:, ::-1].copy())
+    ).all()
     unaligned = np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(np.float32).reshape(x.shape)
     assert not unaligned.flags.aligned and (rsr.TernaryMatrix(values)(unaligned) == wanted).all()
     x.flags.writeable = values.flags.writeable = False
     assert (rsr.TernaryMatrix(values)(x) == wanted).all()
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float64, ml_dtypes.bfloat16, np.longdouble, np.int16, np.int64, np.uint8, np.bool_])
+@pytest.mark.parametrize(
+    "dtype", [np.float16, np.float64, ml_dtypes.bfloat16, np.longdouble, np.int16, np.int64, np.uint8, np.bool_]
+)
 def test_other_dtypes_are_computed_in_float32(dtype):
     values = ternary(5, 20)
     x = (vectors(3, 20) * 3).astype(dtype) if dtype is not np.uint8 else np.arange(60, dtype=dtype).reshape(3, 20)
@@ -146,10 +150,14 @@ def test_several_products_share_a_quantisation():
 def test_scales_of_rows_and_groups():
     values, x = ternary(7, 50), vectors(2, 50)
     rows = np.linspace(-1, 2, 7)
-    np.testing.assert_allclose(rsr.TernaryMatrix(values, row_scales=rows, scale=2)(x), x @ values.T * rows * 2, atol=1e-5)
+    np.testing.assert_allclose(
+        rsr.TernaryMatrix(values, row_scales=rows, scale=2)(x), x @ values.T * rows * 2, atol=1e-5
+    )
     groups = vectors(7, 4)
     scaled = values * np.repeat(groups, 16, axis=1)[:, :50]
-    np.testing.assert_allclose(rsr.TernaryMatrix(values, group_scales=groups, group_size=16)(x), x @ scaled.T, atol=1e-5)
+    np.testing.assert_allclose(
+        rsr.TernaryMatrix(values, group_scales=groups, group_size=16)(x), x @ scaled.T, atol=1e-5
+    )
 
 
 def test_packings():

@@ -21,7 +21,9 @@ def program(page: str, section: str = "") -> str:
 
 def promised(code: str) -> list[str]:
     """What the comments behind print() say."""
-    return [line.split("#")[1].strip() for line in code.splitlines() if line.lstrip().startswith("print(") and "#" in line]
+    return [
+        line.split("#")[1].strip() for line in code.splitlines() if line.lstrip().startswith("print(") and "#" in line
+    ]
 
 
 def test_the_page_about_python_is_a_program(tmp_path):

@@ -23,7 +23,11 @@ MATRICES = {
 
 def same(a, b) -> bool:
     x = vectors(3, 500)
-    return type(a) is type(b) and a.shape == b.shape and bool((a(x) == b(x)).all() and (a(x, quantise=True) == b(x, quantise=True)).all())
+    return (
+        type(a) is type(b)
+        and a.shape == b.shape
+        and bool((a(x) == b(x)).all() and (a(x, quantise=True) == b(x, quantise=True)).all())
+    )
 
 
 @pytest.mark.parametrize("name", MATRICES)

@@ -14,7 +14,10 @@ def test_a_tensor_gives_a_tensor_of_its_dtype(dtype):
     values = ternary(6, 10)
     W = rsr.TernaryMatrix(values)
     x = torch.from_numpy(vectors(2, 3, 10)).to(getattr(torch, dtype))
-    for y, numbers in ((W(x), W(x.float().numpy())), (W @ x.transpose(-1, -2), (W @ x.float().transpose(-1, -2).numpy()))):
+    for y, numbers in (
+        (W(x), W(x.float().numpy())),
+        (W @ x.transpose(-1, -2), (W @ x.float().transpose(-1, -2).numpy())),
+    ):
         assert y.dtype == x.dtype and y.device == x.device and not y.requires_grad
         assert torch.equal(y, torch.from_numpy(numbers).to(x.dtype))
     assert W(x, quantise=True).dtype == x.dtype

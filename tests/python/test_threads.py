@@ -75,7 +75,10 @@ def test_other_threads_run_while_text_is_generated(ticks):
 
 def test_products_of_many_threads_are_those_of_one():
     """One matrix and one context, shared; each thread has inputs of its own."""
-    matrices = [rsr.TernaryMatrix(ternary(200, 300)), rsr.TernaryMatrix(ternary(200, 300), algorithm="rsr", form="fold")]
+    matrices = [
+        rsr.TernaryMatrix(ternary(200, 300)),
+        rsr.TernaryMatrix(ternary(200, 300), algorithm="rsr", form="fold"),
+    ]
     indexed = matrices[0].with_index(always=True)
     inputs = [vectors(batch, 300, seed=batch) for batch in range(1, 9)]
 
@@ -130,7 +133,8 @@ def test_a_session_serves_one_answer_at_a_time():
 
 
 FORK = """
-import os, sys, numpy as np, rsr
+import os, sys, warnings, numpy as np, rsr
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, of every fork beside threads
 W = rsr.TernaryMatrix(np.eye(64, dtype=np.int8))
 x = np.arange(64 * 100, dtype=np.float32).reshape(100, 64)
 model = rsr.load(sys.argv[1], threads=2)
