@@ -236,6 +236,14 @@ def test_an_index_for_batches_keeps_the_bits():
     assert none.index_bytes == 0 and "more memory than it may take" in none.notice
 
 
+def test_an_index_for_floats_is_near():
+    W = rsr.TernaryMatrix(ternary(128, 640), inputs="floats")
+    indexed = W.with_index("4MB", always=True)
+    assert indexed.index_bytes > 0 and "index" in indexed.explain(batch=64).splitlines()[1]
+    x = np.random.default_rng(5).standard_normal((64, 640)).astype(np.float32)
+    np.testing.assert_allclose(indexed(x), W(x), rtol=0, atol=1e-6 * np.abs(x).sum(-1).max())
+
+
 def test_a_matrix_tells_about_itself():
     W = rsr.TernaryMatrix(ternary(30, 40), inputs="floats")
     assert repr(W) == f"TernaryMatrix(30 x 40, {W.describe()})" and "bits per weight" in W.describe()
