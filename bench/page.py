@@ -4,6 +4,7 @@ import statistics
 
 import compare
 import forms
+import models
 
 HOW = """\
 One line is one product `W x`. Every result is compared with the plain product before anything is timed. *Cold*:
@@ -119,8 +120,8 @@ SECTIONS = (
 )
 
 
-def write(meta: dict, records: list[dict], pictures: list[str]) -> str:
-    """The page as Markdown; `pictures` are paths from where it will lie."""
+def write(meta: dict, records: list[dict], pictures: list[str], whole_models: dict | None = None) -> str:
+    """The page as Markdown; `pictures` are paths from where it will lie, `whole_models` is of rsr.bench hf."""
     comparisons = compare.compare(records)
     parts = ["# Benchmarks\n", "Made by `make bench` (`bench/report.py`); not edited by hand.\n"]
     parts += [machine_lines(meta, records), HOW, "## Won and lost\n", _summary(comparisons)]
@@ -130,6 +131,7 @@ def write(meta: dict, records: list[dict], pictures: list[str]) -> str:
         if chosen:
             parts += [f"## {title}\n", comparison_table(chosen)]
     parts.append(forms.section(records, _table))
+    parts.append(models.section(whole_models, _table))
     by_k = k_table(records)
     if by_k:
         parts += ["## Plain RSR by block height, one vector, cold\n", by_k]

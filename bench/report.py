@@ -2,7 +2,7 @@
 """Measures this machine, this project and its rivals, and writes the page docs/benchmarks.md.
 
 Writes to the output folder: benchmarks.md, benchmarks/records.json (all records, from which the page
-can be made again with --input) and benchmarks/*.svg, *.png.
+can be made again with --input), benchmarks/models.json (--models) and benchmarks/*.svg, *.png.
 """
 
 import argparse
@@ -48,6 +48,8 @@ def parse(arguments=None):
     parser.add_argument("--repeats", type=_positive, metavar="N")
     parser.add_argument("--cold-bytes", type=_positive, metavar="N", default=0)
     parser.add_argument("--no-rivals", action="store_true")
+    parser.add_argument("--models", type=pathlib.Path, metavar="FILE",
+                        help="hf.json of `python -m rsr.bench hf`; default: the one of the last report")  # fmt: skip
     return parser.parse_args(arguments)
 
 
@@ -114,16 +116,24 @@ def save(meta, records) -> str:
     return head + '"records": [\n' + ",\n".join(map(line, records)) + "\n]}\n"
 
 
-def write_report(meta, records, output: pathlib.Path) -> None:
+def keep_models(file: pathlib.Path | None, kept: pathlib.Path) -> dict | None:
+    """What was measured of whole models, now or for an earlier report; None where nothing was."""
+    if file is not None:
+        kept.write_text(file.read_text())
+    return json.loads(kept.read_text()) if kept.exists() else None
+
+
+def write_report(meta, records, output: pathlib.Path, models: pathlib.Path | None = None) -> None:
     folder = output / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
+    whole_models = keep_models(models, folder / "models.json")
     (folder / "records.json").write_text(save(meta, records))
     try:
         pictures = [f"benchmarks/{file.name}" for file in plots.draw(records, folder)]
     except ImportError:
         print("no matplotlib: no plots", file=sys.stderr)
         pictures = []
-    (output / "benchmarks.md").write_text(page.write(meta, records, pictures))
+    (output / "benchmarks.md").write_text(page.write(meta, records, pictures, whole_models))
     print(output / "benchmarks.md")
 
 
@@ -136,7 +146,7 @@ def main(arguments=None) -> int:
             meta, records = {}, measure.run(make_plan(options))
         if not records:
             raise ValueError("no records")
-        write_report(meta or describe_machine(records), records, options.output)
+        write_report(meta or describe_machine(records), records, options.output, options.models)
     except (OSError, ValueError, KeyError, subprocess.CalledProcessError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1

@@ -227,6 +227,26 @@ def test_forms_are_held_against_registers():
     assert "| i | quantised | ternary, 33% zeros | packed | 1 | 90 |" in page
 
 
+def test_whole_models_are_on_the_page(tmp_path):
+    one = {"form": "", "threads": 2, "repeats": 3, "error": "", "ttft_s": 0.5, "decode_min": 1.0, "decode_max": 3.0,
+           "rss_bytes": 3e6, "packages_bytes": 1e6, "prompt_tokens": 9, "new_tokens": 4, "note": ""}  # fmt: skip
+    measured = {
+        "setting": {"model": "/x/bitnet", "threads": 2, "warmup": 1, "cpu": "c", "torch": "2", "transformers": "5"},
+        "records": [
+            {**one, "backend": "rsr-engine", "prefill_tok_s": 90.0, "decode_tok_s": 20.0},
+            {**one, "backend": "hf-bf16", "form": "as shipped", "prefill_tok_s": 30.0, "decode_tok_s": 2.0},
+            {**one, "backend": "hf-fp32", "error": "no memory"},
+        ],
+    }
+    (tmp_path / "hf.json").write_text(json.dumps(measured))
+    report.write_report({}, [record()], tmp_path, tmp_path / "hf.json")
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "| this engine's own runtime | 90.0 | 0.50 | 20.00 | 1.00 to 3.00 | 2 | 3.0 | 10.0 |" in page
+    assert "| transformers, bfloat16 (as shipped) | 30.0 |" in page and "float32: no memory" in page
+    report.write_report({}, [record()], tmp_path)  # a later report keeps them
+    assert "this engine's own runtime" in (tmp_path / "benchmarks.md").read_text()
+
+
 def test_plots_are_small(tmp_path):
     pytest.importorskip("matplotlib")
     import plots

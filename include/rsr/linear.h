@@ -175,9 +175,10 @@ struct BatchIndexOptions {
 /// int8 vectors, whose results have the same bits with and without it; or, when the weight was
 /// prepared for Inputs::floats, float vectors. Those results are then not the same for all batches,
 /// and their error is at most 1e-4 of the sum of |scale * x| (2e-4 for {-1, +1}; ordinary inputs
-/// stay below 1e-6). The index suits this context's instruction set, and is not part of
-/// weight_to_bytes(). Where none can be had, the weight comes back as it is; `notice`, if not null,
-/// gets the reason, or why there is a list where code was asked for; else it is empty.
+/// stay below 1e-6; calls with a value above 2^100 do without). The index suits this context's
+/// instruction set, and is not part of weight_to_bytes(). Where none can be had, the weight comes
+/// back as it is; `notice`, if not null, gets the reason, or why there is a list where code was
+/// asked for; else it is empty.
 Weight with_batch_index(const Context& context, const Weight& weight,
                         const BatchIndexOptions& options, std::string* notice = nullptr);
 

@@ -102,6 +102,27 @@ TEST(BatchIndexFloats, OtherInputsDoNotReadIt) {
   }
 }
 
+// A running sum of these would be infinite, and so would be rows that have one of them only.
+TEST(BatchIndexFloats, HugeInputsRunAsWithoutIt) {
+  for (const std::string& isa : isas()) {
+    const Context context = Context::create({.threads = 1, .isa = isa}).value();
+    Problem p = problem_of(Values::ternary, 70, 700, 40);
+    for (float& x : p.xf) x = x < 0 ? -3e38f : 3e38f;
+    for (int64_t i = 0; i < 70 * 700; ++i) {
+      if (i % 700 > 1) p.w[static_cast<size_t>(i)] = 0;
+    }
+    const Weight plain = weight_of(p, Values::ternary, isa, Inputs::floats);
+    std::vector<float> expected(p.y.size());
+    std::vector<float> y(p.y.size());
+    ASSERT_TRUE(multiply(context, plain, p.xf, expected).ok());
+    ASSERT_TRUE(multiply(context, with_batch_index(context, plain, kStream), p.xf, y).ok());
+    for (size_t i = 0; i < y.size(); ++i) {
+      ASSERT_EQ(std::isnan(y[i]), false) << isa;
+      ASSERT_EQ(y[i], expected[i]) << isa;
+    }
+  }
+}
+
 // One vector, and a few, do not read the index: their bits are those of the plain weight.
 TEST(BatchIndexFloats, FewVectorsRunAsWithoutIt) {
   for (const std::string& isa : isas()) {

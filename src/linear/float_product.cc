@@ -1,4 +1,6 @@
 // Products of float inputs: each thread makes the tables of sums that it looks up.
+#include <bit>
+
 #include "base/check.h"
 #include "kernels/matvec/floats.h"
 #include "linear/batch_index.h"
@@ -133,6 +135,17 @@ void look_up(Context::Impl& context, const kernels::GemmTablesF32Kernel& kernel,
   context.pool.parallel_for(packed.tiles(), std::cref(part), kWorthAThread / work + 1);
 }
 
+/// True when no sum of an index's float runs can overflow: they have at most 2^13 terms. A running
+/// sum contains columns that a row does not have, and would carry its infinity to that row.
+bool is_moderate(const float* x, int64_t count) {
+  constexpr uint32_t kLimit = (127 + 100) << 23;  // the bits of 2^100
+  uint32_t largest = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    largest = std::max(largest, std::bit_cast<uint32_t>(x[i]) & 0x7FFFFFFF);
+  }
+  return largest <= kLimit;
+}
+
 /// All vectors at once, by the weight's index for batches.
 void add_equal_columns_once(Context::Impl& context, const PackedProduct& product, const float* x,
                             int64_t batch) {
@@ -161,7 +174,8 @@ void add_equal_columns_once(Context::Impl& context, const PackedProduct& product
 
 void multiply_packed(Context::Impl& context, const PackedProduct& product, const float* x,
                      int64_t batch) {
-  if (by_index(context, {&product, 1}, batch, true)) {
+  if (by_index(context, {&product, 1}, batch, true) &&
+      is_moderate(x, batch * product.packed->cols())) {
     return add_equal_columns_once(context, product, x, batch);
   }
   const Packed& packed = *product.packed;
