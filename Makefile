@@ -17,9 +17,11 @@ build: deps ## build library, command and tests (PRESET=release|dev|asan|tsan)
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) -j $(JOBS)
 
+# Compiler and flags of the release build: where there is a ccache, nothing is compiled twice.
 python: deps ## build the Python package and install it, and what its tests need, in .venv
 	@tools/install_deps.sh --python
-	@CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) .venv/bin/pip install -q --disable-pip-version-check .
+	@CXX=$${CXX:-c++} CMAKE_BUILD_PARALLEL_LEVEL=$(JOBS) .venv/bin/pip install -q --disable-pip-version-check \
+	  --config-settings=cmake.define.RSR_WERROR=ON .
 
 demo: build ## build, then let the embedded model count from one to sixty
 	$(RSR) run models/demo -p "Write the numbers from one to sixty in words separated by commas only:"

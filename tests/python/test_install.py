@@ -18,6 +18,7 @@ import rsr
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCRIPTS = pathlib.Path(sysconfig.get_path("scripts"))
+SETTING = "--config-settings=cmake.define.RSR_WERROR=ON"
 PACKAGE = pathlib.Path(rsr.__file__).parent
 
 USE = """
@@ -36,9 +37,22 @@ def run(*command, **env) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> pathlib.Path:
-    """What `pip wheel .` makes in a build environment of its own: pip's, from PyPI."""
+    """What `pip wheel .` makes in a build environment of its own: pip's, from PyPI. With the setting of
+    `make python`, so that what that has compiled is not compiled again."""
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        SETTING,
+        "-w",
+        folder,
+        ROOT,
+        CXX=os.environ.get("CXX", "c++"),
+    )
     (path,) = folder.iterdir()
     return path
 
