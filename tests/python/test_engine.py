@@ -183,6 +183,15 @@ def test_a_prepared_model_gives_the_same_text(tmp_path):
     assert rsr.load(tmp_path / "demo").generate(TO_TEN).text == ANSWER
 
 
+@pytest.fixture
+def interrupts():
+    """Ctrl-C raises KeyboardInterrupt, also where the tests run in the background of a shell, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_preparing_ends_when_its_progress_says_so(tmp_path):
     with pytest.raises(rsr.Cancelled):
         rsr.prepare(DEMO, tmp_path / "demo", progress=lambda done, total: False)
@@ -193,6 +202,7 @@ def test_preparing_ends_when_its_progress_says_so(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("interrupts")
 def test_ctrl_c_ends_an_answer():
     model = rsr.load(DEMO, isa="reference", threads=1)
     session = model.session()
