@@ -1,6 +1,5 @@
 #include "base/memory_use.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -9,10 +8,16 @@
 
 namespace rsr::base {
 
+// Not getrusage(): what a large process starts inherits that one's peak there.
 int64_t peak_resident_bytes() {
-  rusage usage = {};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return int64_t{usage.ru_maxrss} * 1024;
+  std::ifstream file("/proc/self/status");
+  std::string word;
+  while (file >> word) {
+    if (word != "VmHWM:") continue;
+    int64_t kilobytes = 0;
+    return file >> kilobytes ? kilobytes * 1024 : 0;
+  }
+  return 0;
 }
 
 int64_t resident_bytes() {
