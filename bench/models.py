@@ -41,6 +41,6 @@ def section(measured: dict | None, table) -> str:
         "## Whole models beside transformers\n",
         f"`{pathlib.PurePath(setting['model']).name}`, random weights in the published model's layout, by `python -m rsr.bench hf`: {setting['threads']} threads for",
         f"every program, a prompt of {first.get('prompt_tokens')} tokens and {first.get('new_tokens')} new ones, medians of {first.get('repeats')} runs behind {setting['warmup']} of warm-up;",
-        f"{setting['cpu']}, torch {setting['torch']}, transformers {setting['transformers']}. MB is what loading added to the process.\n",
+        f"{setting['cpu']}, torch {setting['torch']}, transformers {setting['transformers']}. MB is what loading added to the\nprocess; of a mapped file, as the engine has it, what was read by then.\n",
         table(header, rows), *notes, "",
     ])  # fmt: skip
