@@ -174,7 +174,7 @@ struct BatchIndexOptions {
 /// in Gray order, which adds equal columns of a block of rows once (docs/algorithm.md). It serves
 /// int8 vectors, whose results have the same bits with and without it; or, when the weight was
 /// prepared for Inputs::floats, float vectors. Those results are then not the same for all batches,
-/// and their error is at most 1e-4 of the sum of |scale * x| (2e-4 for {-1, +1}; ordinary inputs
+/// and their error is at most 1e-4 of the sum of |scale * x| (2e-4 for {-1, +1}; random inputs
 /// stay below 1e-6; calls with a value above 2^100 do without). The index suits this context's
 /// instruction set, and is not part of weight_to_bytes(). Where none can be had, the weight comes
 /// back as it is; `notice`, if not null, gets the reason, or why there is a list where code was

@@ -157,7 +157,7 @@ class PackedMatrix:
         """The same matrix with an index beside it that products of many vectors use where they gain by
         it: of int8 or quantised vectors, whose results keep their bits, or of floats when the matrix was
         made with inputs="floats", whose results are then within 1e-4 of the sum of |scale * x| (2e-4 for
-        -1 and 1; ordinary inputs within 1e-6).
+        -1 and 1; random inputs within 1e-6).
 
         memory: bytes that the index may take, such as 1000000 or "64MB". jit: machine code, about
         1.4 times as fast and 3 to 4 times as large. always: even where it should not be faster.

@@ -129,11 +129,7 @@ void multiply_gray(const MatvecI8& p, int64_t tile_begin, int64_t tile_end) {
 
 template <class V>
 void multiply_gray(const MatvecI8& p, int64_t tile_begin, int64_t tile_end) {
-  if (p.gray->ternary) {
-    multiply_gray<V, GrayCode<3, kGrayRowsTernary>>(p, tile_begin, tile_end);
-  } else {
-    multiply_gray<V, GrayCode<2, kGrayRowsBinary>>(p, tile_begin, tile_end);
-  }
+  with_code(*p.gray, [&](auto code) { multiply_gray<V, decltype(code)>(p, tile_begin, tile_end); });
 }
 
 }  // namespace

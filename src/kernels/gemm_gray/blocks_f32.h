@@ -142,11 +142,8 @@ void multiply_gray_f32(const GemmGrayF32& p, int64_t tile_begin, int64_t tile_en
 
 template <class V>
 void multiply_gray_f32(const GemmGrayF32& p, int64_t tile_begin, int64_t tile_end) {
-  if (p.gray->ternary) {
-    multiply_gray_f32<V, GrayCode<3, kGrayRowsTernary>>(p, tile_begin, tile_end);
-  } else {
-    multiply_gray_f32<V, GrayCode<2, kGrayRowsBinary>>(p, tile_begin, tile_end);
-  }
+  with_code(*p.gray,
+            [&](auto code) { multiply_gray_f32<V, decltype(code)>(p, tile_begin, tile_end); });
 }
 
 }  // namespace

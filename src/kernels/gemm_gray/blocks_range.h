@@ -31,6 +31,13 @@ void for_each_piece(int64_t tile_begin, int64_t tile_end, const Multiply& multip
   }
 }
 
+/// Calls run(code) with the code of an index's alphabet.
+template <class Run>
+void with_code(const GrayGroups& gray, const Run& run) {
+  if (gray.ternary) return run(GrayCode<3, kGrayRowsTernary>{});
+  run(GrayCode<2, kGrayRowsBinary>{});
+}
+
 inline int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }

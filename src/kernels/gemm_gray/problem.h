@@ -10,6 +10,21 @@
 
 namespace rsr::kernels {
 
+/// What a matrix may hold, and a packed format of it.
+inline constexpr matrix::Alphabet kGrayAlphabets[] = {
+    matrix::Alphabet::ternary, matrix::Alphabet::binary, matrix::Alphabet::signs};
+inline matrix::Format gray_format(matrix::Alphabet alphabet) {
+  return alphabet == matrix::Alphabet::ternary ? matrix::Format::t2 : matrix::Format::b1;
+}
+
+/// The kernels of a list that this machine has.
+template <class Kernel, size_t size>
+std::vector<Kernel> kernels_here(const Kernel (&list)[size]) {
+  std::vector<Kernel> all(std::begin(list), std::end(list));
+  std::erase_if(all, [](const Kernel& kernel) { return !base::has_isa(kernel.isa); });
+  return all;
+}
+
 /// An index as places or as machine code. `memory` is empty where the system forbids the latter.
 class GrayIndexOfProblem {
  public:

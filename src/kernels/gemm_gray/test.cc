@@ -10,16 +10,8 @@ namespace {
 using matrix::Alphabet;
 using matrix::Format;
 
-constexpr Alphabet kAlphabets[] = {Alphabet::ternary, Alphabet::binary, Alphabet::signs};
-
-Format format_of(Alphabet alphabet) {
-  return alphabet == Alphabet::ternary ? Format::t2 : Format::b1;
-}
-
 std::vector<GemmGrayI8Kernel> kernels() {
-  std::vector<GemmGrayI8Kernel> all(std::begin(kGemmGrayI8), std::end(kGemmGrayI8));
-  std::erase_if(all, [](const auto& kernel) { return !base::has_isa(kernel.isa); });
-  return all;
+  return kernels_here(kGemmGrayI8);
 }
 
 /// The index of a problem, as places or as machine code, and the kernel with what expect_exact()
@@ -53,11 +45,11 @@ void expect_product(const GemmGrayI8Kernel& kernel, Problem& problem) {
 
 TEST(GemmGrayI8, ShapesBatchesAndTails) {
   for (const auto& kernel : kernels()) {
-    for (const auto alphabet : kAlphabets) {
+    for (const auto alphabet : kGrayAlphabets) {
       for (const int64_t rows : {1, 3, 4, 6, 16, 75, 150}) {
         for (const int64_t cols : {1, 20, 33, 447, 448, 449, 1001}) {
           for (const int64_t batch : {1, 5, 16, 31, 32, 45}) {
-            Problem problem({format_of(alphabet), alphabet, rows, cols}, batch);
+            Problem problem({gray_format(alphabet), alphabet, rows, cols}, batch);
             expect_product(kernel, problem);
           }
         }
@@ -68,10 +60,10 @@ TEST(GemmGrayI8, ShapesBatchesAndTails) {
 
 TEST(GemmGrayI8, MoreRowsAndTokensThanABlock) {
   for (const auto& kernel : kernels()) {
-    for (const auto alphabet : kAlphabets) {
-      Problem tall({format_of(alphabet), alphabet, 5200, 70}, 3);
+    for (const auto alphabet : kGrayAlphabets) {
+      Problem tall({gray_format(alphabet), alphabet, 5200, 70}, 3);
       expect_product(kernel, tall);
-      Problem wide({format_of(alphabet), alphabet, 40, 100}, 301);
+      Problem wide({gray_format(alphabet), alphabet, 40, 100}, 301);
       expect_product(kernel, wide);
     }
   }
@@ -90,13 +82,13 @@ TEST(GemmGrayI8, SharesOfZeros) {
 // reaches is computed beforehand, and a tile that reaches too far is done in halves.
 TEST(GemmGrayI8, Extremes) {
   for (const auto& kernel : kernels()) {
-    for (const auto alphabet : kAlphabets) {
+    for (const auto alphabet : kGrayAlphabets) {
       for (const int value : {-1, 0, 1}) {
         if (value < 0 && alphabet == Alphabet::binary) continue;
         if (value == 0 && alphabet == Alphabet::signs) continue;
         for (const int x : {-128, -127, 127, 73, -74, 1}) {
           for (const int64_t cols : {255, 256, 257, 258, 448, 449, 33000}) {
-            Problem problem({format_of(alphabet), alphabet, 20, cols, 0, 0, value}, 3, x);
+            Problem problem({gray_format(alphabet), alphabet, 20, cols, 0, 0, value}, 3, x);
             expect_product(kernel, problem);
           }
         }
@@ -109,9 +101,9 @@ TEST(GemmGrayI8, Extremes) {
 // token tiles beside it are not.
 TEST(GemmGrayI8, OneLoudTokenAmongQuietOnes) {
   for (const auto& kernel : kernels()) {
-    for (const auto alphabet : kAlphabets) {
+    for (const auto alphabet : kGrayAlphabets) {
       for (const int64_t loud : {0, 7, 8, 15, 16, 31, 33, 70}) {
-        Problem problem({format_of(alphabet), alphabet, 20, 1000, 0, 0, 1}, 80, 1);
+        Problem problem({gray_format(alphabet), alphabet, 20, 1000, 0, 0, 1}, 80, 1);
         for (int64_t c = 0; c < 1000; ++c) {
           problem.x[static_cast<size_t>(loud * 1000 + c)] = -128;
         }
@@ -123,8 +115,8 @@ TEST(GemmGrayI8, OneLoudTokenAmongQuietOnes) {
 
 TEST(GemmGrayI8, ScalesOfTokensAndRows) {
   for (const auto& kernel : kernels()) {
-    for (const auto alphabet : kAlphabets) {
-      Problem plain({format_of(alphabet), alphabet, 90, 1333}, 35);
+    for (const auto alphabet : kGrayAlphabets) {
+      Problem plain({gray_format(alphabet), alphabet, 90, 1333}, 35);
       for (const bool compiled : {false, true}) {
         const Subject subject(kernel, plain, compiled);
         expect_scaled(subject.kernel(), plain, kernel.token_tile, false, subject.gray());
