@@ -44,6 +44,7 @@ class Plan:
     rival_batches: tuple[int, ...] = (1, 8, 64)
     bits: tuple[str, ...] = ("ternary", "binary")
     sweeps: bool = True
+    products: bool = True
     forms: bool = True
     rivals: bool = True
     repeats: int = 20
@@ -54,7 +55,8 @@ def _join(values):
     return ",".join(map(str, values))
 
 
-def _shape_flags(plan):
+def shape_flags(plan) -> list[list[str]]:
+    """One set of flags for each call."""
     if not plan.shapes:
         return [["--suite", "models"]]
     return [["--rows", str(rows), "--cols", str(cols)] for rows, cols in plan.shapes]
@@ -67,7 +69,7 @@ def rsr_arguments(plan: Plan) -> list[list[str]]:
         one += ["--cold-bytes", str(plan.cold_bytes)]
     bits = ["--bits", _join(plan.bits)]
     calls = []
-    for shape in _shape_flags(plan):
+    for shape in shape_flags(plan):
         calls.append([*shape, *one, *bits, "--activation", "quantised", "--batch", _join(plan.batches)])
         calls.append([*shape, *one, *bits, "--activation", "fp32", "--batch", _join(plan.rival_batches)])
         calls.append([*shape, *one, *bits, "--kernel", "automatic,multiply-add,rsr:scatter,rsr:fold"])
@@ -84,7 +86,7 @@ def rsr_arguments(plan: Plan) -> list[list[str]]:
     return calls
 
 
-def _bench(plan, title, arguments, isa="") -> list[dict]:
+def bench(plan, title, arguments, isa="") -> list[dict]:
     """The records of one call of `rsr bench matvec`."""
     print(f"{title}: {' '.join(arguments)}", file=sys.stderr)
     command = [plan.build / "rsr", "bench", "matvec", *arguments, "--json"]
@@ -98,7 +100,7 @@ def run_rsr(plan: Plan) -> list[dict]:
     records = []
     calls = rsr_arguments(plan)
     for number, arguments in enumerate(calls, 1):
-        records += _bench(plan, f"rsr {number}/{len(calls)}", arguments)
+        records += bench(plan, f"rsr {number}/{len(calls)}", arguments)
     return records
 
 
@@ -112,7 +114,7 @@ def run_forms(plan: Plan) -> list[dict]:
     """The forms of products of many vectors, by instruction set."""
     rows, cols = plan.shapes[0] if plan.shapes else SWEEP_SHAPE
     sweep = ["--rows", str(rows), "--cols", str(cols)]
-    suite = _shape_flags(plan) if not plan.shapes else [
+    suite = shape_flags(plan) if not plan.shapes else [
         ["--rows", str(r), "--cols", str(c)] for r, c in plan.shapes if (r, c) != (rows, cols)
     ]  # fmt: skip
     records = []
@@ -120,7 +122,7 @@ def run_forms(plan: Plan) -> list[dict]:
         calls = forms.arguments(sweep, suite, plan.threads)
         for number, arguments in enumerate(calls, 1):
             repeats = ["--repeats", str(plan.repeats), "--cold-bytes", str(plan.cold_bytes)]
-            found = _bench(plan, f"{isa} {number}/{len(calls)}", [*arguments, *repeats], isa)
+            found = bench(plan, f"{isa} {number}/{len(calls)}", [*arguments, *repeats], isa)
             records += [{**record, "part": forms.PART} for record in found]
     for rival in RIVALS[:2] if plan.rivals else ():
         for batch in forms.RIVAL_BATCHES:
@@ -191,11 +193,11 @@ def run_rivals(plan: Plan, shapes) -> list[dict]:
 
 def run(plan: Plan) -> list[dict]:
     """Everything of the plan."""
-    records = run_rsr(plan)
+    records = run_rsr(plan) if plan.products else []
+    shapes = dict.fromkeys((record["rows"], record["cols"]) for record in records)
     if plan.forms:
         records += run_forms(plan)
-    if plan.rivals:
-        shapes = dict.fromkeys((record["rows"], record["cols"]) for record in records)
+    if plan.rivals and shapes:
         if plan.sweeps and not plan.shapes:
             shapes.setdefault(SWEEP_SHAPE)
         records += run_rivals(plan, shapes)

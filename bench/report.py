@@ -48,6 +48,8 @@ def parse(arguments=None):
     parser.add_argument("--repeats", type=_positive, metavar="N")
     parser.add_argument("--cold-bytes", type=_positive, metavar="N", default=0)
     parser.add_argument("--no-rivals", action="store_true")
+    parser.add_argument("--parts", choices=("all", "products", "forms"), default="all",
+                        help="one half of the work at a time: forms are those of many vectors; join them with --input")  # fmt: skip
     parser.add_argument("--models", type=pathlib.Path, metavar="FILE",
                         help="hf.json of `python -m rsr.bench hf`; default: the one of the last report")  # fmt: skip
     return parser.parse_args(arguments)
@@ -56,6 +58,7 @@ def parse(arguments=None):
 def make_plan(options) -> measure.Plan:
     cores = len(os.sched_getaffinity(0))
     plan = {"threads": options.threads or tuple(sorted({1, cores})), "shapes": options.shapes}
+    plan |= {"products": options.parts != "forms", "forms": options.parts != "products"}
     if options.quick:
         plan |= {"batches": (1,), "rival_batches": (1,), "repeats": 5, "shapes": options.shapes or measure.QUICK_SHAPES}
         plan["forms"] = False

@@ -312,3 +312,9 @@ def test_a_rival_that_dies_is_a_record(tmp_path):
     program.rename(program.with_name("rival_ggml"))
     (found,) = measure.run_rival(plan, ("ggml", "tq1_0", "ternary"), (4, 8), 1, 1)
     assert "illegal instruction" in found["error"] and found["rival"] == "ggml-tq1_0"
+
+
+@pytest.mark.parametrize("parts, products, forms_too", [("all", True, True), ("products", True, False), ("forms", False, True)])
+def test_halves_of_the_work_are_measured_by_themselves(parts, products, forms_too):
+    plan = report.make_plan(report.parse(["--parts", parts]))
+    assert (plan.products, plan.forms) == (products, forms_too)
