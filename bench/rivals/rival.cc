@@ -75,27 +75,6 @@ double error_norm(const Options& o, const std::vector<int8_t>& w, bool signs,
   return norm > 0 ? std::sqrt(difference / norm) : 0;
 }
 
-cli::BenchRecord describe(const Options& o, const Rival& rival, const Description& d) {
-  cli::BenchRecord r;
-  r.bits = o.bits;
-  r.activation = d.activation;
-  r.rows = o.rows;
-  r.cols = o.cols;
-  r.batch = o.batch;
-  r.threads = o.threads;
-  r.kernel = d.kernel;
-  r.isa = d.isa;
-  r.bytes = rival.nbytes();
-  r.format_bits_per_weight =
-      8.0 * static_cast<double>(r.bytes) / static_cast<double>(o.rows * o.cols);
-  r.rival = d.name;
-  r.format = d.format;
-  r.zeros = o.bits == "binary" ? 50 : o.zeros;
-  r.repeats = o.repeats;
-  r.cpu = base::cpu_name();
-  return r;
-}
-
 cli::BenchRecord timed(cli::BenchRecord record, const cli::Timings& timings, bool cold) {
   record.cold = cold;
   record.median_ns = timings.median() * 1e9;
@@ -104,24 +83,19 @@ cli::BenchRecord timed(cli::BenchRecord record, const cli::Timings& timings, boo
   return record;
 }
 
-std::vector<cli::BenchRecord> measure(const Options& o, const Factory& factory) {
+std::vector<cli::BenchRecord> measure(Options o, const Factory& factory) {
+  if (o.cold_bytes == 0) o.cold_bytes = std::max(kColdBytes, 2 * base::last_level_cache_bytes());
   cli::ReadSamples samples;
   read_alone(o, samples);
-  const bool is_binary = o.bits == "binary";
-  const auto w = cli::random_matrix({o.rows, o.cols, is_binary, is_binary ? 50 : o.zeros});
+  const auto w = cli::random_matrix(shape_of(o));
   const auto x = cli::random_inputs(o.batch * o.cols);
   std::vector<float> y(o.batch * o.rows);
   std::unique_ptr<Rival> rival = factory(o, w);
   rival->multiply(0, x.data(), y.data());
   if (o.pin) pin_workers();
   const Description about = rival->description();
-  cli::BenchRecord record = describe(o, *rival, about);
-  record.error_norm = error_norm(o, w, about.signs, x, y);
-  record.checked = std::min<int64_t>(o.batch, 2) * o.rows;
-  if (!(record.error_norm <= about.tolerance)) {
-    record.error = "wrong result: relative error " + std::to_string(record.error_norm);
-    return {record};
-  }
+  cli::BenchRecord record = describe(o, about, rival->nbytes());
+  if (!check(o, w, about, x, y, &record)) return {record};
   size_t copies = 1;
   for (; static_cast<int64_t>(copies) * rival->nbytes() < o.cold_bytes; ++copies) rival->add_copy();
   const auto time = [&](size_t count) {
@@ -139,11 +113,50 @@ std::vector<cli::BenchRecord> measure(const Options& o, const Factory& factory) 
 
 }  // namespace
 
+cli::MatrixShape shape_of(const Options& o) {
+  const bool is_binary = o.bits == "binary";
+  return {o.rows, o.cols, is_binary, is_binary ? 50 : o.zeros};
+}
+
+cli::BenchRecord describe(const Options& o, const Description& about, int64_t nbytes) {
+  cli::BenchRecord r;
+  r.bits = o.bits;
+  r.activation = about.activation;
+  r.rows = o.rows;
+  r.cols = o.cols;
+  r.batch = o.batch;
+  r.threads = o.threads;
+  r.kernel = about.kernel;
+  r.isa = about.isa;
+  r.bytes = nbytes;
+  r.format_bits_per_weight =
+      8.0 * static_cast<double>(nbytes) / static_cast<double>(o.rows * o.cols);
+  r.rival = about.name;
+  r.format = about.format;
+  r.zeros = shape_of(o).zeros;
+  r.repeats = o.repeats;
+  r.cpu = base::cpu_name();
+  return r;
+}
+
+bool check(const Options& o, const std::vector<int8_t>& w, const Description& about,
+           const std::vector<float>& x, const std::vector<float>& y, cli::BenchRecord* record) {
+  record->error_norm = error_norm(o, w, about.signs, x, y);
+  record->checked = std::min<int64_t>(o.batch, 2) * o.rows;
+  if (record->error_norm <= about.tolerance) return true;
+  record->error = "wrong result: relative error " + std::to_string(record->error_norm);
+  return false;
+}
+
 int run_rival(int argc, char** argv, const std::vector<std::string>& variants,
               const Factory& factory) {
+  return run_program(argc, argv, variants, [&](const Options& o) { return measure(o, factory); });
+}
+
+int run_program(int argc, char** argv, const std::vector<std::string>& variants,
+                const Measure& measured) {
   Options o;
   o.variant = variants.front();
-  o.cold_bytes = std::max(kColdBytes, 2 * base::last_level_cache_bytes());
   CLI::App app("One product of a rival, as JSON");
   app.add_option("--rows", o.rows)->check(CLI::PositiveNumber);
   app.add_option("--cols", o.cols)->check(CLI::PositiveNumber);
@@ -159,7 +172,7 @@ int run_rival(int argc, char** argv, const std::vector<std::string>& variants,
   try {
     auto all = nlohmann::ordered_json::array();
     bool wrong = false;
-    for (const auto& record : measure(o, factory)) {
+    for (const auto& record : measured(o)) {
       all.push_back(cli::to_json(record));
       wrong = wrong || !record.error.empty();
     }

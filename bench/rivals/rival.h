@@ -11,6 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "cli/bench_problem.h"
+#include "cli/bench_record.h"
+
 namespace rsr::rivals {
 
 struct Options {
@@ -22,8 +25,8 @@ struct Options {
   int zeros = 33;                // percent
   std::string variant;           // which of the program's products
   int repeats = 20;
-  int64_t cold_bytes = 0;
-  bool pin = false;  // threads, to cores, as `rsr bench matvec --pin` does it
+  int64_t cold_bytes = 0;  // read between two uses of a copy; 0: what `rsr bench matvec` takes
+  bool pin = false;        // threads, to cores, as `rsr bench matvec --pin` does it
 };
 
 /// What a product was, for its record.
@@ -61,6 +64,22 @@ using Factory =
 /// --variant may be, the first by default.
 int run_rival(int argc, char** argv, const std::vector<std::string>& variants,
               const Factory& factory);
+
+/// The same for rivals that measure otherwise; they may throw.
+using Measure = std::function<std::vector<cli::BenchRecord>(const Options& options)>;
+int run_program(int argc, char** argv, const std::vector<std::string>& variants,
+                const Measure& measured);
+
+/// The matrix of `rsr bench` for these options.
+cli::MatrixShape shape_of(const Options& options);
+
+/// A record without results; `nbytes` of one packed matrix.
+cli::BenchRecord describe(const Options& options, const Description& about, int64_t nbytes);
+
+/// Holds y, the products of the floats x, against the plain ones: fills in what was checked and,
+/// when that was wrong, an error. False then.
+bool check(const Options& options, const std::vector<int8_t>& w, const Description& about,
+           const std::vector<float>& x, const std::vector<float>& y, cli::BenchRecord* record);
 
 /// Libraries read some settings while they are loaded: sets those variables that are not set yet
 /// and starts this program again. Call it first in main().

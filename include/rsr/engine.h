@@ -41,6 +41,10 @@ enum class Draft {
 
 struct EngineOptions {
   ContextOptions context = {};
+  /// Where tokens go through the model: "cpu", or a device, "cuda" or "cuda:1". The weights are
+  /// copied there when the model is opened. What the answer is does not depend on it: ternary
+  /// weights with int8 inputs and 16-bit weights give the same bits on both.
+  std::string device = "cpu";
   /// Tokens of context to make room for; 0: what the model was trained for, which is also the most.
   int64_t context_length = 0;
   KvCacheType kv_cache = KvCacheType::f16;

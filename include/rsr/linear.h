@@ -208,6 +208,30 @@ struct Product {
 Status multiply_quantised(const Context& context, std::span<const Product> products,
                           std::span<const float> x);
 
+/// Vectors that were rounded to int8 once, for products with several weights in calls of their own.
+/// Immutable: copies share them, threads may, and every context can multiply them.
+class QuantisedVectors {
+ public:
+  int64_t batch() const;
+  int64_t cols() const;
+
+  struct Impl;
+  const Impl& impl() const { return *impl_; }
+  explicit QuantisedVectors(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+ private:
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// x[batch, cols] quantised by the rule of multiply_quantised(); x is not needed afterwards.
+/// Errors: cols below 1, a length that is not a positive multiple of it; NaN or infinity in x.
+Result<QuantisedVectors> quantise(const Context& context, std::span<const float> x, int64_t cols);
+
+/// y[batch, rows]: what multiply_quantised() gives for these vectors, bit for bit. Errors: vectors
+/// of another number of columns than the weight's; a wrong length of y.
+Status multiply(const Context& context, const Weight& weight, const QuantisedVectors& x,
+                std::span<float> y);
+
 /// A row of the matrix and its product with a query.
 struct Match {
   int64_t row = 0;

@@ -26,6 +26,7 @@ from rsr.errors import (
 from rsr.matrix import BinaryMatrix, TernaryMatrix
 from rsr.model import Model, Session, chat_template_names, load
 from rsr.products import multiply_quantised, top_k
+from rsr.quantised import QuantisedVectors, quantise
 from rsr.stream import Generation, Stats, Stream
 
 __version__ = _rsr.version()
@@ -42,6 +43,7 @@ __all__ = [
     "Model",
     "NotFound",
     "PreparedModel",
+    "QuantisedVectors",
     "RsrError",
     "Session",
     "Stats",
@@ -55,6 +57,7 @@ __all__ = [
     "load",
     "multiply_quantised",
     "prepare",
+    "quantise",
     "set_threads",
     "top_k",
 ]

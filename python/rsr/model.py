@@ -112,7 +112,7 @@ class Model:
 def load(model: str | os.PathLike[str], **options: Unpack[EngineOptions]) -> Model:
     """Opens a model directory, prepared or not, or an id of the Hugging Face hub.
 
-    threads (0: as many as this process may use), pin_threads, isa; context_length (0: what the
+    device ("cpu", or a GPU: "cuda", "cuda:1"); threads (0: as many as this process may use), pin_threads, isa; context_length (0: what the
     model was trained for); kv_cache, how keys and values are kept, "f32", "f16" or "i8";
     chat_template, one of chat_template_names() in place of the model's own; verify, to check every
     byte of a prepared model; head, "automatic", "full" or "scan"; rsr_memory, bytes for indexes

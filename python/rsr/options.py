@@ -29,6 +29,7 @@ class PrepareOptions(TypedDict, total=False):
 class EngineOptions(TypedDict, total=False):
     """How a model is opened; see load()."""
 
+    device: str
     threads: int
     pin_threads: bool
     isa: str

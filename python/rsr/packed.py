@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from rsr import _rsr, arrays
+from rsr import _rsr, arrays, device
 from rsr.context import Context, default_context
 from rsr.errors import InvalidArgument, WrongType
 from rsr.options import byte_count
+from rsr.quantised import QuantisedVectors
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,6 +35,7 @@ class PackedMatrix:
         return self
 
     _index_notice: str = ""
+    _copies: dict[int, Any] | None = None  # on GPUs: device.copy_on()
 
     # What it is.
 
@@ -101,19 +103,34 @@ class PackedMatrix:
         to which scales are not applied. Other whole numbers become float32, which must hold them.
         quantise: x is rounded to int8 first, vector by vector, by the rule of BitNet b1.58.
         A NumPy array gives a NumPy array, a torch tensor a tensor on its device, of its dtype if
-        that is a float's, without a gradient. out: a C-contiguous array of the result's shape and
+        that is a float's, without a gradient; one on a GPU is multiplied there where it can be, and
+        waited for to see whether it is finite. out: a C-contiguous array of the result's shape and
         dtype that takes the result. Errors: another last dimension than cols; NaN or infinity, by
         row and column.
+        What rsr.quantise(x) gave stands for x with quantise=True, and is not quantised again.
         """
+        if isinstance(x, QuantisedVectors):
+            return self._multiply_vectors(x, context, out)
+        if out is None and (there := device.tensor_of(x)) is not None:
+            y = device.call(self, there, quantise)
+            if y is not None:
+                return y
         y = self._multiply(arrays.inputs(x), quantise, context, out)
         return y if out is not None else arrays.like(y, x)
 
     def __matmul__(self, x: Any) -> Any:
-        """W @ x as NumPy has it: x[cols] gives [rows], x[..., cols, n] gives [..., rows, n]."""
+        """W @ x as NumPy has it: x[cols] gives [rows], x[..., cols, n] gives [..., rows, n]. Quantised
+        vectors lie along their last dimension, so that only one of them can stand here."""
         if isinstance(x, PackedMatrix):
             return NotImplemented
-        if getattr(x, "ndim", 0) == 1:
+        if isinstance(x, QuantisedVectors) and len(x.shape) != 1:
+            raise InvalidArgument(f"x: quantised vectors of shape {x.shape}; W(x) multiplies several, W @ x only one")
+        if isinstance(x, QuantisedVectors) or getattr(x, "ndim", 0) == 1:
             return self(x)
+        if (there := device.tensor_of(x)) is not None and there.dim() > 1 and there.shape[-2] == self.cols:
+            y = device.call(self, there.mT, False)
+            if y is not None:
+                return y.mT
         array = arrays.as_array(x, "x")
         if array.ndim < 2:
             return self(x)
@@ -128,12 +145,13 @@ class PackedMatrix:
     def _multiply(
         self, x: arrays.Array, quantise: bool, context: Context | None, out: arrays.Array | None
     ) -> arrays.Array:
-        if x.shape[-1] != self.cols:
-            raise InvalidArgument(f"x: last dimension is {x.shape[-1]}; the matrix has {self.cols} columns")
+        self._check_cols(x.shape)
         integers = x.dtype == arrays.INT8
         if quantise and integers:
             raise WrongType("x: is int8 already; quantise is for floats")
-        y = result_array(x, self.rows, arrays.INT32 if integers else arrays.FLOAT32, out)
+        y = result_array((*x.shape[:-1], self.rows), arrays.INT32 if integers else arrays.FLOAT32, out)
+        if out is not None and np.may_share_memory(out, x):
+            raise InvalidArgument("out: must not overlap x")
         if x.size == 0:
             return y
         context = context or default_context()
@@ -145,6 +163,18 @@ class PackedMatrix:
         else:
             _rsr.multiply_f32(context, self._weight, flat_x, flat_y)
         return y
+
+    def _multiply_vectors(self, x: QuantisedVectors, context: Context | None, out: arrays.Array | None) -> Any:
+        """What __call__ gives for quantised vectors."""
+        self._check_cols(x.shape)
+        y = result_array((*x.shape[:-1], self.rows), arrays.FLOAT32, out)
+        if x._vectors is not None:
+            _rsr.multiply_vectors(context or default_context(), self._weight, x._vectors, y.reshape(-1))
+        return y if out is not None else x._like(y)
+
+    def _check_cols(self, shape: tuple[int, ...]) -> None:
+        if shape[-1] != self.cols:
+            raise InvalidArgument(f"x: last dimension is {shape[-1]}; the matrix has {self.cols} columns")
 
     def with_index(
         self,
@@ -210,9 +240,8 @@ class PackedMatrix:
         return self
 
 
-def result_array(x: arrays.Array, rows: int, dtype: np.dtype[Any], out: arrays.Array | None = None) -> arrays.Array:
-    """An array for the product of x[..., cols]: [..., rows], or `out` when that can be it."""
-    shape = (*x.shape[:-1], rows)
+def result_array(shape: tuple[int, ...], dtype: np.dtype[Any], out: arrays.Array | None = None) -> arrays.Array:
+    """An array for a product of that shape, or `out` when that can be it."""
     if out is None:
         return np.empty(shape, dtype)
     if not isinstance(out, np.ndarray) or out.dtype != dtype or out.shape != shape:
@@ -220,6 +249,4 @@ def result_array(x: arrays.Array, rows: int, dtype: np.dtype[Any], out: arrays.A
         raise InvalidArgument(f"out: {found}; must be a NumPy array, {dtype} {shape}")
     if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
         raise InvalidArgument("out: must be C-contiguous, aligned and writeable")
-    if np.may_share_memory(out, x):
-        raise InvalidArgument("out: must not overlap x")
     return out

@@ -24,7 +24,7 @@ def multiply_quantised(matrices: Sequence[PackedMatrix], x: Any, *, context: Con
     for i, matrix in enumerate(matrices):
         if matrix.cols != inputs.shape[-1]:
             raise InvalidArgument(f"x: last dimension is {inputs.shape[-1]}; matrices[{i}] has {matrix.cols} columns")
-    results = [result_array(inputs, matrix.rows, arrays.FLOAT32) for matrix in matrices]
+    results = [result_array((*inputs.shape[:-1], matrix.rows), arrays.FLOAT32) for matrix in matrices]
     if inputs.size:
         weights = [matrix._weight for matrix in matrices]
         flat = [y.reshape(-1) for y in results]

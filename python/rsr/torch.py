@@ -8,11 +8,15 @@ import weakref
 import torch
 from torch import Tensor
 
-from rsr import BinaryMatrix, TernaryMatrix
+from rsr import BinaryMatrix, TernaryMatrix, device
+from rsr.quantised import LastInputs
 
 __all__ = ["Linear"]
 
 NONFINITE = ("propagate", "raise")
+
+# Layers that read one input (q, k and v; gate and up) quantise it once.
+_last_inputs = LastInputs()
 
 
 class _Kernel:
@@ -23,26 +27,43 @@ class _Kernel:
 
     def product(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """The layer's output [..., rows], of the dtype and on the device of `x` [..., cols]."""
+        y = self._product_there(x) if x.is_cuda else None
+        if y is None:
+            y = self._product_here(x)
+        if bias is not None:
+            y += bias.detach().to(y.device, torch.float32)
+        return y if x.dtype is torch.float32 and y.is_cpu == x.is_cpu else y.to(x.device, x.dtype)
+
+    def _product_there(self, x: Tensor) -> Tensor | None:
+        """W x in float32 on the GPU where `x` lies; None where there is no way to it."""
+        if self.nonfinite == "raise" and device.copy_on(self.matrix, x.device.index) is not None:
+            device.check_finite(x.detach().float())
+        return device.product(self.matrix, x, self.quantise)
+
+    def _product_here(self, x: Tensor) -> Tensor:
+        """W x in float32 on the CPU."""
         inputs = x.detach()
         if inputs.dtype is not torch.float32 or not inputs.is_cpu:
             inputs = inputs.to("cpu", torch.float32)
         inputs = inputs.contiguous()
         try:
-            y = torch.from_numpy(self.matrix(inputs.numpy(), quantise=self.quantise))
+            return self._multiply(inputs)
         except ValueError:
             if self.nonfinite == "raise" or inputs.isfinite().all():
                 raise
-            y = self._finite_rows(inputs)
-        if bias is not None:
-            y += bias.detach().to("cpu", torch.float32)
-        return y if x.dtype is torch.float32 and x.is_cpu else y.to(x.device, x.dtype)
+            return self._finite_rows(inputs)
+
+    def _multiply(self, inputs: Tensor) -> Tensor:
+        """W x for float32 in row-major order, without the bias."""
+        x = inputs.numpy()
+        return torch.from_numpy(_last_inputs.multiply(self.matrix, x) if self.quantise else self.matrix(x))
 
     def _finite_rows(self, inputs: Tensor) -> Tensor:
         """Products of the vectors without NaN and infinity; NaN for the others, as torch has it."""
         finite = inputs.isfinite().all(-1)
         y = torch.full((*finite.shape, self.matrix.shape[0]), torch.nan)
         if finite.any():
-            y[finite] = torch.from_numpy(self.matrix(inputs[finite].numpy(), quantise=self.quantise))
+            y[finite] = self._multiply(inputs[finite])
         return y
 
 
@@ -78,7 +99,7 @@ def _is_plain(x: Tensor) -> bool:
     """Whether nothing but the values of `x` is asked for: no graph, gradient, trace or stand-in."""
     return (
         type(x) is Tensor
-        and x.is_cpu
+        and (x.is_cpu or x.is_cuda)
         and not (x.requires_grad and torch.is_grad_enabled())
         and not torch.jit.is_tracing()
         and torch._C._len_torch_dispatch_stack() == 0
@@ -91,13 +112,15 @@ class Linear(torch.nn.Module):
     matrix: rsr.TernaryMatrix or rsr.BinaryMatrix [out_features, in_features], with its scales.
     bias: None, or a tensor [out_features]; it becomes a buffer, and is added in float32.
     quantise: inputs become int8, vector by vector, by the rule of BitNet b1.58: s = 127 / max(max |x|, 1e-5),
-        q = round_half_to_even(x * s), y = W q / s. False: they are multiplied as they are.
+        q = round_half_to_even(x * s), y = W q / s. Layers that get equal inputs one after the other quantise them
+        once: equal bit for bit, so that no result can depend on it. False: they are multiplied as they are.
     nonfinite: what a vector with NaN or infinity gives. "propagate": NaN in all of its outputs, and the other
         vectors of the batch are as they would be without it. "raise": ValueError with its place.
 
     Input [..., in_features] of any floating dtype and on any device; the output [..., out_features] has both. The
-    product itself is computed in float32 on the CPU: inputs from another device are copied there, and the
-    output back. The state_dict holds the packed matrix; it is loaded into a module of the same shape.
+    product itself is computed in float32: on an NVIDIA GPU where the input lies there, this build has CUDA and the
+    matrix is not in a form of RSR (it is copied there once; inputs and outputs are not copied); else on the CPU, where
+    inputs from another device are copied to, and the output back. The state_dict holds the packed matrix; it is loaded into a module of the same shape.
     torch.compile and torch.export take the module as one opaque operation. There are no gradients: backward() raises
     NotImplementedError. Errors: TypeError, ValueError (last dimension).
     """

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <string_view>
 
 #include "base/check.h"
 
@@ -35,6 +36,32 @@ bool contains(const std::vector<std::string>& list, const char* value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
+/// A K from 0 to 16 at the end of `text`.
+bool parse_k(std::string_view text, int* k) {
+  const char* end = text.data() + text.size();
+  const auto [stop, failure] = std::from_chars(text.data(), end, *k);
+  return failure == std::errc() && stop == end && *k >= 0 && *k <= 16;
+}
+
+Status parse_device_kernel(const std::string& text, MatvecBenchOptions& o) {
+  const size_t colon = text.find(':');
+  o.algorithm = text.substr(0, colon);
+  const bool rsr = o.algorithm == "rsr";
+  const bool known = rsr || o.algorithm == "automatic" || o.algorithm == "t5";
+  if (known && (colon == std::string::npos || (rsr && parse_k(text.substr(colon + 1), &o.k)))) {
+    return {};
+  }
+  return base::error(ErrorCode::invalid_argument, "--kernel: \"", text,
+                     "\" is none of automatic, t5, rsr, rsr:K with a K from 0 to 16, which devices "
+                     "have");
+}
+
+/// Floats have one format, 1.6 bits and RSR have int8 inputs; RSR gives integers.
+bool device_has(const MatvecBenchOptions& o) {
+  if (o.algorithm == "t5") return o.bits == "ternary" && o.activation != "fp32";
+  return o.algorithm != "rsr" || o.activation == "int8";
+}
+
 }  // namespace
 
 std::vector<ModelShape> model_shapes() {
@@ -45,6 +72,7 @@ std::vector<ModelShape> model_shapes() {
 }
 
 Status parse_kernel(const std::string& text, MatvecBenchOptions& o) {
+  if (o.device != "cpu") return parse_device_kernel(text, o);
   const size_t first = text.find(':');
   const size_t second = first == std::string::npos ? first : text.find(':', first + 1);
   o.algorithm = text.substr(0, first);
@@ -56,9 +84,7 @@ Status parse_kernel(const std::string& text, MatvecBenchOptions& o) {
            (o.form == "scatter" || o.form == "fold" || o.form == "gray");
   }
   if (second != std::string::npos) {
-    const char* end = text.data() + text.size();
-    const auto [stop, failure] = std::from_chars(text.data() + second + 1, end, o.k);
-    good = good && failure == std::errc() && stop == end && o.k >= 0 && o.k <= 16;
+    good = good && parse_k(std::string_view(text).substr(second + 1), &o.k);
   }
   if (good) return {};
   return base::error(ErrorCode::invalid_argument, "--kernel: \"", text,
@@ -87,7 +113,11 @@ Result<Many> expand(const MatvecLists& lists) {
   all = times(all, lists.threads, [](auto& o, int threads) { o.threads = threads; });
   all = times(all, lists.batches, [](auto& o, int64_t batch) { o.batch = batch; });
   if (!status.ok()) return status;
-  return all;
+  if (lists.one.device != "cpu") std::erase_if(all, [](const auto& o) { return !device_has(o); });
+  if (!all.empty()) return all;
+  return base::error(ErrorCode::invalid_argument,
+                     "--kernel: devices have t5 for int8 and quantised inputs of ternary matrices, "
+                     "and rsr for int8 inputs");
 }
 
 }  // namespace rsr::cli

@@ -32,12 +32,13 @@ struct ModelShape {
 /// The matrices of a layer of BitNet-2B-4T, Llama3-8B and Falcon3-10B.
 std::vector<ModelShape> model_shapes();
 
-/// "automatic", "multiply-add", "rsr", "rsr:FORM" or "rsr:FORM:K" into algorithm, form and k.
-/// Error: anything else, with what is known.
+/// "automatic", "multiply-add", "rsr", "rsr:FORM" or "rsr:FORM:K" into algorithm, form and k; on a
+/// device "automatic", "t5", "rsr" or "rsr:K". Error: anything else, with what is known.
 Status parse_kernel(const std::string& text, MatvecBenchOptions& options);
 
 /// In an order in which neighbours have as much as possible in common. Binary matrices have one
-/// share of zeros only. Error: a kernel that cannot be read.
+/// share of zeros only; what a device has no kernel for is left out. Errors: a kernel that cannot
+/// be read; nothing is left.
 Result<std::vector<MatvecBenchOptions>> expand(const MatvecLists& lists);
 
 }  // namespace rsr::cli

@@ -19,21 +19,6 @@ using base::error;
 constexpr int64_t kColdBytes = int64_t{640} << 20;
 constexpr int64_t kMostElements = int64_t{1} << 31;
 
-Activation activation_of(const MatvecBenchOptions& o) {
-  return o.activation == "int8"   ? Activation::int8
-         : o.activation == "fp32" ? Activation::fp32
-                                  : Activation::quantised;
-}
-
-Status check_options(const MatvecBenchOptions& o) {
-  if (o.rows < 1 || o.cols < 1 || o.batch < 1 || o.rows > kMostElements / o.cols ||
-      o.batch > kMostElements / std::max(o.rows, o.cols)) {
-    return error(ErrorCode::invalid_argument, "--rows ", o.rows, " --cols ", o.cols, " --batch ",
-                 o.batch, ": each at least 1, and no more than 2^31 elements in a matrix");
-  }
-  return {};
-}
-
 /// The one place where flags become what prepare() is told.
 PrepareOptions prepare_options(const MatvecBenchOptions& o) {
   PrepareOptions options;
@@ -79,31 +64,17 @@ std::string rival_of(const MatvecBenchOptions& o) {
 }
 
 BenchRecord describe(const MatvecBenchOptions& o, const Context& context, const Weight& weight) {
-  BenchRecord r;
-  r.bits = o.bits;
-  r.activation = o.activation;
-  r.rows = o.rows;
-  r.cols = o.cols;
-  r.batch = o.batch;
+  BenchRecord r = describe_product(o, bytes_read(weight));
   r.threads = context.threads();
   r.kernel = linear::explain_kernel(
       context.impl(), weight, o.activation == "fp32" ? Inputs::floats : Inputs::int8, o.batch);
   r.kernel = r.kernel.substr(0, r.kernel.find(':'));
   r.isa = context.isa();
-  r.bytes = bytes_read(weight);
-  r.format_bits_per_weight = 8.0 * static_cast<double>(r.bytes) /
-                             (static_cast<double>(o.rows) * static_cast<double>(o.cols));
-  r.exact = o.activation == "int8";
   r.rival = rival_of(o);
   r.format = weight.describe();
-  r.algorithm = o.algorithm;
   r.form = o.algorithm == "rsr" ? o.form : "";
   r.k = o.k;
-  r.zeros = o.bits == "binary" ? 50 : o.zeros;
   r.residency = o.residency;
-  r.whole_call = o.activation != "int8";
-  r.repeats = o.repeats;
-  r.cpu = base::cpu_name();
   return r;
 }
 
@@ -137,14 +108,52 @@ BenchRecord time_product(BenchRecord record, const Context& context, ReadBandwid
 
 }  // namespace
 
+Activation activation_of(const MatvecBenchOptions& o) {
+  return o.activation == "int8"   ? Activation::int8
+         : o.activation == "fp32" ? Activation::fp32
+                                  : Activation::quantised;
+}
+
+Status check_options(const MatvecBenchOptions& o) {
+  if (o.rows < 1 || o.cols < 1 || o.batch < 1 || o.rows > kMostElements / o.cols ||
+      o.batch > kMostElements / std::max(o.rows, o.cols)) {
+    return error(ErrorCode::invalid_argument, "--rows ", o.rows, " --cols ", o.cols, " --batch ",
+                 o.batch, ": each at least 1, and no more than 2^31 elements in a matrix");
+  }
+  return {};
+}
+
+MatrixShape shape_of(const MatvecBenchOptions& o) {
+  const bool is_binary = o.bits == "binary";
+  return {o.rows, o.cols, is_binary, is_binary ? 50 : o.zeros};
+}
+
+BenchRecord describe_product(const MatvecBenchOptions& o, int64_t bytes) {
+  BenchRecord r;
+  r.bits = o.bits;
+  r.activation = o.activation;
+  r.rows = o.rows;
+  r.cols = o.cols;
+  r.batch = o.batch;
+  r.bytes = bytes;
+  r.format_bits_per_weight = 8.0 * static_cast<double>(bytes) /
+                             (static_cast<double>(o.rows) * static_cast<double>(o.cols));
+  r.exact = o.activation == "int8";
+  r.algorithm = o.algorithm;
+  r.zeros = shape_of(o).zeros;
+  r.whole_call = o.activation != "int8";
+  r.repeats = o.repeats;
+  r.cpu = base::cpu_name();
+  return r;
+}
+
 int64_t default_cold_bytes() {
   return std::max(kColdBytes, 2 * base::last_level_cache_bytes());
 }
 
 Status MatvecBench::use_matrix(const MatvecBenchOptions& o) {
   RSR_RETURN_IF_ERROR(check_options(o));
-  const bool is_binary = o.bits == "binary";
-  const MatrixShape shape{o.rows, o.cols, is_binary, is_binary ? 50 : o.zeros};
+  const MatrixShape shape = shape_of(o);
   if (shape_ == shape) return {};
   prepared_.reset();
   shape_ = shape;

@@ -16,12 +16,14 @@
 namespace rsr::cli {
 
 struct MatvecBenchOptions {
+  std::string device = "cpu";  // or "cuda", "cuda:1"
   int64_t rows = 4096;
   int64_t cols = 4096;
   std::string bits = "ternary";     // or "binary"
   int zeros = 33;                   // percent, of ternary weights
   std::string activation = "int8";  // "int8", "quantised", "fp32"
-  // "automatic", "multiply-add", "rsr"; "rsr-stream", "rsr-compiled": an index for batches
+  // "automatic", "multiply-add", "rsr"; "rsr-stream", "rsr-compiled": an index for batches; on a
+  // device: "automatic", "t5", "rsr"
   std::string algorithm = "automatic";
   std::string form = "scatter";  // "scatter", "fold", "gray"
   int k = 0;
@@ -34,6 +36,14 @@ struct MatvecBenchOptions {
   bool warm = true;
   int64_t cold_bytes = 0;  // read between two uses of a copy; 0: default_cold_bytes()
 };
+
+Activation activation_of(const MatvecBenchOptions& options);
+MatrixShape shape_of(const MatvecBenchOptions& options);
+/// Error: no matrix, or one that is too large.
+Status check_options(const MatvecBenchOptions& options);
+
+/// What does not depend on where the product is computed; it reads `bytes` of packed weights.
+BenchRecord describe_product(const MatvecBenchOptions& options, int64_t bytes);
 
 /// 640 MB or, when that is more, twice the last-level cache.
 int64_t default_cold_bytes();

@@ -39,6 +39,7 @@ struct ModelBenchRecord {
   int repeats = 0;
   double bytes_per_token = 0;              // that a new token reads; 0 for prompts
   double r4_bytes_per_second = 0;          // pure reading in the same run, with the same threads
+  double copy_bytes_per_second = 0;        // instead, on a device: copies in its memory, both ways
   double gemm_seconds = 0;                 // of a prompt's products by themselves; 0: not all int8
   model::StageSeconds stage_seconds = {};  // the median of each
   bool head_scanned = false;
@@ -49,11 +50,17 @@ struct ModelBenchRecord {
   std::string format;  // of the layers' matrices
   std::string isa;
   std::string cpu;
+  std::string device;  // where tokens go through the model; empty: the CPU
 };
 
-/// Makes or loads the model, reads each of the prompts, then decodes at each of the contexts, whose
-/// keys and values are random. The bandwidth is measured between the steps. Errors: a model that
-/// cannot be loaded, or made in the memory that is there; a length beyond the model's.
-Result<std::vector<ModelBenchRecord>> bench_model(const ModelBenchOptions& options);
+struct ModelSubject;
+class ModelOnDevice;
+
+/// Reads each of the prompts, then decodes at each of the contexts, whose keys and values are
+/// random or, on a device, those of some tokens. The bandwidth is measured between the steps.
+/// `device`: the subject's model, or null for the CPU. Errors: no memory; what the device reports.
+Result<std::vector<ModelBenchRecord>> bench_model(const ModelBenchOptions& options,
+                                                  const ModelSubject& subject,
+                                                  ModelOnDevice* device = nullptr);
 
 }  // namespace rsr::cli

@@ -1,13 +1,18 @@
 // rsr bench model: its flags.
 #include <memory>
+#include <new>
 
+#include "base/check.h"
 #include "cli/bench_model.h"
+#include "cli/bench_model_device.h"
 #include "cli/bench_model_output.h"
+#include "cli/bench_model_subject.h"
 #include "cli/commands.h"
 #include "cli/generate_flags.h"
 #include "cli/list_flag.h"
 #include "cli/model_dir.h"
 #include "cli/output.h"
+#include "cli/timing.h"
 #include "engine/ngram_drafts.h"
 #include "model/synthetic.h"
 
@@ -22,15 +27,50 @@ constexpr const char* kHelp =
     "be downloaded. The roofline is the pure read bandwidth, measured between the steps with the\n"
     "same threads, over the bytes that a token reads; the share is what was reached of it. Keys "
     "and\n"
-    "values of the contexts are random. Flags that take LIST take values separated by commas.";
+    "values of the contexts are random. Flags that take LIST take values separated by commas.\n\n"
+    "With --device cuda the bandwidth is that of copies in the device's memory, bytes read and "
+    "written\n"
+    "counted; times are the host's, from a token to the next one chosen.";
 
 struct ModelFlags {
   ModelBenchOptions options;
   bool json = false;
 };
 
+/// Errors: what is for the CPU only.
+Status check_device(const ModelBenchOptions& options) {
+  const char* refused = options.engine.rsr_memory > 0             ? "--rsr-memory"
+                        : options.engine.head == HeadMethod::scan ? "--head scan"
+                                                                  : nullptr;
+  if (refused == nullptr) return {};
+  return base::error(ErrorCode::invalid_argument, refused, " is for the device cpu");
+}
+
+Result<std::vector<ModelBenchRecord>> measure_on_device(ModelBenchOptions options) {
+  RSR_ASSIGN_OR_RETURN(const cuda::Device device, cuda::Device::open(options.engine.device));
+  RSR_RETURN_IF_ERROR(check_device(options));
+  options.engine.head = HeadMethod::full;  // nothing is made for the host's
+  RSR_ASSIGN_OR_RETURN(ModelSubject subject, open_subject(options));
+  print_notice(subject.model.notice);
+  const double begin = now_seconds();
+  RSR_ASSIGN_OR_RETURN(ModelOnDevice model, ModelOnDevice::create(device, subject.model));
+  subject.load_seconds += now_seconds() - begin;
+  return bench_model(options, subject, &model);
+}
+
+Result<std::vector<ModelBenchRecord>> measure(const ModelBenchOptions& options) {
+  try {
+    if (options.engine.device != "cpu") return measure_on_device(options);
+    RSR_ASSIGN_OR_RETURN(const ModelSubject subject, open_subject(options));
+    print_notice(subject.model.notice);
+    return bench_model(options, subject);
+  } catch (const std::bad_alloc&) {
+    return base::error(ErrorCode::limit_exceeded, "out of memory");
+  }
+}
+
 int run_model(const ModelFlags& flags) {
-  const auto records = bench_model(flags.options);
+  const auto records = measure(flags.options);
   if (!records.ok()) return fail_unless_interrupted(records.status());
   Output output;
   if (flags.json) {
@@ -79,6 +119,7 @@ void add_bench_model(CLI::App& bench, Action& action) {
           ->check(CLI::IsMember(model::shape_names()))
           ->excludes(model)
           ->type_name("NAME");
+  add_device(*command, &options.engine.device);
   add_threads(*command, &options.engine.context.threads);
   add_pin(*command, &options.engine.context.pin_threads);
   add_kv(*command, &options.engine.kv_cache);

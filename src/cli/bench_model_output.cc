@@ -21,16 +21,27 @@ double seconds_of(const ModelBenchRecord& r, Stage stage) {
 }
 
 std::string stages_text(const ModelBenchRecord& r) {
+  if (!r.device.empty()) return "\n";  // nobody looks at a graph's clock
   return print(" %9.2f %9.2f %9.2f %9.2f\n", 1e3 * seconds_of(r, Stage::linears),
                1e3 * seconds_of(r, Stage::attention), 1e3 * seconds_of(r, Stage::head),
                1e3 * seconds_of(r, Stage::rest));
 }
 
+std::string machine(const ModelBenchRecord& r) {
+  if (!r.device.empty()) return r.device + ", " + r.isa + "; host: " + r.cpu;
+  return r.cpu + ", " + std::to_string(r.threads) + (r.threads == 1 ? " thread" : " threads") +
+         ", instruction set " + r.isa;
+}
+
+/// That a token's bytes are held against.
+double bandwidth(const ModelBenchRecord& r) {
+  return r.device.empty() ? r.r4_bytes_per_second : r.copy_bytes_per_second;
+}
+
 std::string about(const ModelBenchRecord& r) {
   std::ostringstream out;
   out << r.shape << (r.synthetic ? " (synthetic: random weights)" : "") << "\n"
-      << r.cpu << ", " << r.threads << (r.threads == 1 ? " thread" : " threads")
-      << ", instruction set " << r.isa << "\n"
+      << machine(r) << "\n"
       << r.format << "; cache " << r.kv << "; head "
       << (r.head_scanned ? print("scanned, %.1f candidates", r.head_candidates) : "in full") << "\n"
       << (r.synthetic ? "made" : "loaded")
@@ -41,24 +52,28 @@ std::string about(const ModelBenchRecord& r) {
 
 constexpr const char* kStageHeads = "   linears attention      head      rest";
 
+std::string gemm_text(const ModelBenchRecord& r) {
+  if (!r.device.empty()) return "";
+  return r.gemm_seconds > 0 ? print(" %7.1f%%", 100 * gemm_share(r)) : "        -";
+}
+
 std::string prefill_line(const ModelBenchRecord& r) {
-  return print("%7lld %9.2f %10.2f", static_cast<long long>(r.context), tokens_per_second(r),
+  return print("%7lld %9.2f %10.3f", static_cast<long long>(r.context), tokens_per_second(r),
                1e3 * r.median_seconds) +
-         (r.gemm_seconds > 0 ? print(" %7.1f%%", 100 * gemm_share(r)) : "        -") +
-         stages_text(r);
+         gemm_text(r) + stages_text(r);
 }
 
 std::string decode_line(const ModelBenchRecord& r) {
-  return print("%7lld %9.2f %10.2f", static_cast<long long>(r.context), tokens_per_second(r),
+  return print("%7lld %9.2f %10.3f", static_cast<long long>(r.context), tokens_per_second(r),
                1e3 * r.median_seconds) +
-         print(" %9.1f %7.2f %9.2f %6.1f%%", r.bytes_per_token / 1e6, r.r4_bytes_per_second / 1e9,
+         print(" %9.1f %9.2f %9.2f %6.1f%%", r.bytes_per_token / 1e6, bandwidth(r) / 1e9,
                roofline_tokens_per_second(r), 100 * share(r)) +
          stages_text(r);
 }
 
 std::string verify_line(const ModelBenchRecord& r, const ModelBenchRecord* one) {
   std::string line =
-      print("%7lld %10.2f", static_cast<long long>(r.guesses), 1e3 * r.median_seconds);
+      print("%7lld %10.3f", static_cast<long long>(r.guesses), 1e3 * r.median_seconds);
   line += one != nullptr ? print(" %8.2f", r.median_seconds / one->median_seconds) : "        -";
   return line + stages_text(r);
 }
@@ -82,7 +97,7 @@ double tokens_per_second(const ModelBenchRecord& r) {
 }
 
 double roofline_tokens_per_second(const ModelBenchRecord& r) {
-  return r.bytes_per_token > 0 ? r.r4_bytes_per_second / r.bytes_per_token : 0;
+  return r.bytes_per_token > 0 ? bandwidth(r) / r.bytes_per_token : 0;
 }
 
 double share(const ModelBenchRecord& r) {
@@ -116,16 +131,18 @@ ordered_json to_json(const ModelBenchRecord& r) {
           {"repeats", r.repeats},
           {"gemm_s", measured(r.gemm_seconds)},
           {"gemm_share", measured(gemm_share(r))},
-          {"linears_s", seconds_of(r, Stage::linears)},
-          {"attention_s", seconds_of(r, Stage::attention)},
-          {"head_s", seconds_of(r, Stage::head)},
-          {"rest_s", seconds_of(r, Stage::rest)},
+          {"linears_s", measured(seconds_of(r, Stage::linears))},
+          {"attention_s", measured(seconds_of(r, Stage::attention))},
+          {"head_s", measured(seconds_of(r, Stage::head))},
+          {"rest_s", measured(seconds_of(r, Stage::rest))},
           {"head", r.head_scanned ? "scan" : "full"},
           {"head_candidates", r.head_candidates},
           {"kv", r.kv},
           {"kernel", r.format},
           {"isa", r.isa},
-          {"cpu", r.cpu}};
+          {"cpu", r.cpu},
+          {"device", r.device.empty() ? "cpu" : r.device},
+          {"copy_gb_per_s", measured(r.copy_bytes_per_second / 1e9)}};
 }
 
 std::string model_page(const std::vector<ModelBenchRecord>& records) {
@@ -147,16 +164,18 @@ std::string model_page(const std::vector<ModelBenchRecord>& records) {
         break;
     }
   }
-  return about(records.back()) +
-         "\nReading a prompt; stages in ms of the whole prompt; GEMM: its products alone, warm\n" +
-         print("%7s %9s %10s %8s", "tokens", "tok/s", "ms", "GEMM") + kStageHeads + "\n" + prefill +
-         "\nDecoding; stages in ms of a token\n" +
-         print("%7s %9s %10s %9s %7s %9s %7s", "context", "tok/s", "ms", "MB/token", "R4 GB/s",
-               "roofline", "share") +
-         kStageHeads + "\n" + decode +
+  const bool on_cpu = records.back().device.empty();
+  const std::string stages = on_cpu ? kStageHeads : "";
+  return about(records.back()) + "\nReading a prompt" +
+         (on_cpu ? "; stages in ms of the whole prompt; GEMM: its products alone, warm\n" : "\n") +
+         print("%7s %9s %10s", "tokens", "tok/s", "ms") + (on_cpu ? "     GEMM" : "") + stages +
+         "\n" + prefill + "\nDecoding" + (on_cpu ? "; stages in ms of a token\n" : "\n") +
+         print("%7s %9s %10s %9s %9s %9s %7s", "context", "tok/s", "ms", "MB/token",
+               on_cpu ? "R4 GB/s" : "copy GB/s", "roofline", "share") +
+         stages + "\n" + decode +
          "\nA token and guesses behind it in one pass, at the first context; times: of a token "
          "alone\n" +
-         print("%7s %10s %8s", "guesses", "ms", "times") + kStageHeads + "\n" + verify;
+         print("%7s %10s %8s", "guesses", "ms", "times") + stages + "\n" + verify;
 }
 
 }  // namespace rsr::cli

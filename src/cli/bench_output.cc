@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <sstream>
 
+#include "cli/bench_device_output.h"
 #include "cli/print.h"
 
 namespace rsr::cli {
@@ -37,6 +38,7 @@ std::string page(const std::vector<BenchRecord>& records) {
 }
 
 std::string table_header(const BenchRecord& r) {
+  if (!r.device.empty()) return device_table_header(r);
   return r.cpu + ", instruction set " + r.isa + "\n\n" +
          print("%13s %-7s %5s %-9s %5s %7s %-5s %11s %7s %6s %8s  %s\n", "rows x cols", "bits",
                "zeros", "inputs", "batch", "threads", "", "median", "GB/s", "share", "GMAC/s",
@@ -44,6 +46,7 @@ std::string table_header(const BenchRecord& r) {
 }
 
 std::string table_line(const BenchRecord& r) {
+  if (!r.device.empty()) return device_table_line(r);
   const std::string shape = std::to_string(r.rows) + " x " + std::to_string(r.cols);
   const std::string form = r.form.empty() ? "" : " " + r.form;
   return print("%13s %-7s %4d%% %-9s %5lld %7d %-5s %8.1f us %7.2f %5.1f%% %8.1f  ", shape.c_str(),

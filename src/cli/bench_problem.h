@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,13 @@ class BenchProduct {
                int64_t batch);
 
   Status run(const Context& context, const Weight& weight);
+
+  // For whoever multiplies elsewhere: what is multiplied, and where results go that check() is to
+  // see. Integers are given or, of quantised vectors, what quantising must give.
+  std::span<const float> floats() const { return x_f32_; }
+  std::span<const int8_t> integers() const { return x_i8_; }
+  std::span<float> float_results() { return y_f32_; }
+  std::span<int32_t> integer_results() { return y_i32_; }
 
   /// Compares the last results with the plain product of the same inputs. Large batches: all rows
   /// of the first and last vector, some of the others. Error: a result that is wrong.

@@ -32,7 +32,15 @@ double gb_per_second(const BenchRecord& r) {
 }
 
 double share(const BenchRecord& r) {
-  return r.r4_bytes_per_second > 0 ? gb_per_second(r) * 1e9 / r.r4_bytes_per_second : 0;
+  const double most = r.device.empty() ? r.r4_bytes_per_second : r.copy_bytes_per_second;
+  return most > 0 ? gb_per_second(r) * 1e9 / most : 0;
+}
+
+double floor_ns(const BenchRecord& r) {
+  constexpr double kLaunchNs = 3000;
+  constexpr double kShare = 0.85;
+  if (r.copy_bytes_per_second <= 0) return 0;
+  return kLaunchNs + static_cast<double>(r.bytes) / (kShare * r.copy_bytes_per_second) * 1e9;
 }
 
 ordered_json to_json(const BenchRecord& r) {
@@ -73,7 +81,11 @@ ordered_json to_json(const BenchRecord& r) {
           {"fma_peak_gmac_per_s", measured(r.fma_peak_macs / 1e9)},
           {"prepare_seconds", measured(r.prepare_seconds)},
           {"cpu", r.cpu},
-          {"error", r.error}};
+          {"error", r.error},
+          {"device", r.device.empty() ? "cpu" : r.device},
+          {"copy_gb_per_s", measured(r.copy_bytes_per_second / 1e9)},
+          {"floor_ns", measured(floor_ns(r))},
+          {"graph", r.graph}};
 }
 
 std::string csv_header() {

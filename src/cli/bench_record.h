@@ -8,7 +8,7 @@
 
 namespace rsr::cli {
 
-/// Rates that follow from others are not held: gb_per_s, share, gmac_per_s.
+/// Rates that follow from others are not held: gb_per_s, share, gmac_per_s, floor_ns.
 struct BenchRecord {
   std::string op = "matvec";
   std::string bits;
@@ -45,12 +45,20 @@ struct BenchRecord {
   double prepare_seconds = 0;
   std::string cpu;
   std::string error;  // what went wrong; times are then 0
+  // Of products on a device, which are on no threads of the CPU: threads and its rates are 0.
+  std::string device;  // "cuda:0, NVIDIA H200"; empty: the CPU
+  double copy_bytes_per_second =
+      0;          // of copies in its memory in the same run, reads and writes counted
+  int graph = 0;  // products of the captured graph that was timed
 };
 
 double gmac_per_second(const BenchRecord& record);
 double gb_per_second(const BenchRecord& record);
-/// Of the read bandwidth; 0 when that was not measured.
+/// Of the read bandwidth or, on a device, of that of copies; 0 when that was not measured.
 double share(const BenchRecord& record);
+/// What a product on a device may take: 3 us, and reading its weights at 85% of the bandwidth of
+/// copies; 0 on the CPU.
+double floor_ns(const BenchRecord& record);
 
 /// Numbers that were not measured are null.
 nlohmann::ordered_json to_json(const BenchRecord& record);

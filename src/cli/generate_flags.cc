@@ -186,6 +186,13 @@ void add_kv(CLI::App& command, KvCacheType* type) {
          [type](KvCacheType taken) { *type = taken; });
 }
 
+void add_device(CLI::App& command, std::string* device) {
+  command
+      .add_option("--device", *device,
+                  "Where tokens go through the model: cpu (the default) or a GPU: cuda, cuda:1")
+      ->type_name("DEVICE");
+}
+
 void add_rsr(CLI::App& command, int64_t* memory, bool* jit) {
   CLI::Option* size =
       command
@@ -213,6 +220,7 @@ ChatOptions add_generate_flags(CLI::App& command, GenerateFlags* flags) {
   add_end(command, &flags->generate);
   add_choice(command, &flags->generate);
   add_penalties(command, &flags->generate);
+  add_device(command, &flags->engine.device);
   add_threads(command, &flags->engine.context.threads);
   add_kv(command, &flags->engine.kv_cache);
   add_pin(command, &flags->engine.context.pin_threads);

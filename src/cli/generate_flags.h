@@ -41,6 +41,7 @@ void add_kv(CLI::App& command, KvCacheType* type);
 void add_kv(CLI::App& command, const char* flag, const char* help,
             const std::function<void(KvCacheType)>& take);
 void add_head(CLI::App& command, HeadMethod* method);
+void add_device(CLI::App& command, std::string* device);
 /// --rsr-memory and --jit.
 void add_rsr(CLI::App& command, int64_t* memory, bool* jit);
 

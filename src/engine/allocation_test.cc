@@ -34,7 +34,7 @@ class Allocation : public TinyEngine {
   int64_t while_decoding(const engine::HeadModel& with, int count) {
     const int64_t before = allocations;
     for (int i = 0; i < count; ++i) {
-      head_.read(with, {&id_, 1}, 1, sampler_);
+      if (!head_.read(with, {&id_, 1}, 1, sampler_).ok()) return -1;
       const Result<int32_t> next = head_.sample(with, 0, sampler_);
       if (!next.ok()) return -1;
       id_ = *next;

@@ -27,30 +27,39 @@ class Stopwatch {
 
 }  // namespace
 
-void Session::Impl::read_on(size_t count) {
+Status Session::Impl::read_on(size_t count) {
+  if (sequence->device != nullptr) {
+    RSR_RETURN_IF_ERROR(
+        sequence->device->forward(unread_tokens().first(count), sequence->length, 0).status());
+    sequence->length += static_cast<int64_t>(count);
+    return {};
+  }
   Context::Impl& context = engine->context.impl();
   const std::lock_guard lock(context.mutex);
   model::forward(context, engine->model, *sequence, unread_tokens().first(count),
                  model::LogitsOf::none);
+  return {};
 }
 
-void Session::Impl::read_last(const engine::Sampler& sampler, std::span<const int32_t> guesses) {
+Status Session::Impl::read_last(const engine::Sampler& sampler, std::span<const int32_t> guesses) {
   const auto unread = unread_tokens();
   step.assign(unread.begin(), unread.end());
   step.insert(step.end(), guesses.begin(), guesses.end());
-  head.read(head_model(), step, 1 + static_cast<int64_t>(guesses.size()), sampler);
+  RSR_RETURN_IF_ERROR(
+      head.read(head_model(), step, 1 + static_cast<int64_t>(guesses.size()), sampler));
   sequence->length -= static_cast<int64_t>(guesses.size());
+  return {};
 }
 
-bool Session::Impl::read_prompt(const engine::Sampler& sampler, const TextCallback& on_text,
-                                GenerateStats* stats) {
+Result<bool> Session::Impl::read_prompt(const engine::Sampler& sampler, const TextCallback& on_text,
+                                        GenerateStats* stats) {
   const Stopwatch watch(&stats->prompt_seconds);
   stats->prompt_tokens = static_cast<int64_t>(unread());
   while (unread() > model::kTile) {
-    read_on(model::kTile);
+    RSR_RETURN_IF_ERROR(read_on(model::kTile));
     if (on_text && !on_text("")) return false;
   }
-  read_last(sampler, {});
+  RSR_RETURN_IF_ERROR(read_last(sampler, {}));
   return true;
 }
 
@@ -69,7 +78,8 @@ Result<int32_t> Session::Impl::next_token(const GenerateOptions& options, engine
   if (unread() > 0 && drafts.confirm(history.ids.back())) {
     ++sequence->length;
   } else if (unread() > 0) {
-    read_last(*sampler, drafts.guess(history.ids, room_for_drafts(options, *stats)));
+    RSR_RETURN_IF_ERROR(
+        read_last(*sampler, drafts.guess(history.ids, room_for_drafts(options, *stats))));
     ++stats->decode_steps;
   }
   ++stats->new_tokens;

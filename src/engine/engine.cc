@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <new>
+#include <optional>
 
 #include "base/check.h"
 #include "engine/batch_indexes.h"
@@ -21,6 +22,18 @@ Status check_memory(int64_t rsr_memory) {
   if (rsr_memory >= 0) return {};
   return base::error(ErrorCode::invalid_argument, "rsr_memory is ", rsr_memory,
                      ", must not be negative");
+}
+
+/// The device of the options; nothing for the CPU. What is for the CPU only is refused beside one.
+Result<std::optional<cuda::Device>> choose_device(const EngineOptions& options) {
+  if (options.device == "cpu") return std::optional<cuda::Device>();
+  RSR_ASSIGN_OR_RETURN(cuda::Device device, cuda::Device::open(options.device));
+  const char* refused = options.rsr_memory > 0             ? "rsr_memory"
+                        : options.head == HeadMethod::scan ? "head \"scan\""
+                                                           : nullptr;
+  if (refused == nullptr) return std::optional(std::move(device));
+  return base::error(ErrorCode::invalid_argument, refused, " is for the device cpu, not for ",
+                     device.describe());
 }
 
 Result<int64_t> choose_context_length(const model::ModelConfig& config, int64_t asked,
@@ -67,6 +80,7 @@ Status open_chat(const std::string& directory, const std::string& source, Engine
 Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
                                                 const EngineOptions& options) {
   RSR_RETURN_IF_ERROR(check_memory(options.rsr_memory));
+  RSR_ASSIGN_OR_RETURN(const std::optional<cuda::Device> device, choose_device(options));
   RSR_ASSIGN_OR_RETURN(Context context, Context::create(options.context));
   // The small files first: their errors come at once.
   RSR_ASSIGN_OR_RETURN(const model::ModelConfig config, model::read_config(directory));
@@ -81,7 +95,8 @@ Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
                        engine::read_generation_config(directory, config, tokenizer, source));
   const auto check = options.verify ? model::FileCheck::contents : model::FileCheck::quick;
   RSR_ASSIGN_OR_RETURN(model::Model model, model::load_model(context.impl(), directory, check));
-  RSR_RETURN_IF_ERROR(engine::add_head_scan(options.head, context.impl(), &model));
+  const HeadMethod head = device ? HeadMethod::full : options.head;  // a device has all logits
+  RSR_RETURN_IF_ERROR(engine::add_head_scan(head, context.impl(), &model));
   engine::add_batch_indexes(options, context, &model);
   std::shared_ptr<Engine::Impl> impl(new Engine::Impl{.context = std::move(context),
                                                       .model = std::move(model),
@@ -91,6 +106,9 @@ Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
                                                       .chat_error = {},
                                                       .context_length = length,
                                                       .kv_type = kv_type});
+  if (device) {
+    RSR_ASSIGN_OR_RETURN(impl->device, model::DeviceModel::upload(*device, impl->model));
+  }
   RSR_RETURN_IF_ERROR(open_chat(directory, source, impl.get()));
   // What was chosen by name must work; what a model brings may be unknown, and raw prompts are
   // left.

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 
 #include "engine/generation_config.h"
+#include "model/device_model.h"
 #include "model/kv_cache.h"
 #include "model/kv_layout.h"
 #include "model/weights.h"
@@ -25,6 +27,8 @@ struct Engine::Impl {
   Status chat_error;
   int64_t context_length = 0;
   model::KvType kv_type = model::KvType::f16;
+  /// The weights on the device where tokens are read; null: the CPU.
+  std::shared_ptr<const model::DeviceModel> device = {};
   /// Whose keys and values those of the sessions are. Reads the weights of an unprepared model, so
   /// it is made when it is first asked for.
   const model::KvOwner& kv_owner() const;

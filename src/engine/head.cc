@@ -21,9 +21,10 @@ Status add_head_scan(HeadMethod method, Context::Impl& context, model::Model* mo
                      " columns are too long for a scan");
 }
 
-void Head::read(const HeadModel& with, std::span<const int32_t> tokens, int64_t states,
-                const Sampler& sampler) {
+Status Head::read(const HeadModel& with, std::span<const int32_t> tokens, int64_t states,
+                  const Sampler& sampler) {
   RSR_CHECK(states >= 1 && states <= static_cast<int64_t>(tokens.size()));
+  if (with.sequence.device != nullptr) return read_on_device(with, tokens, states);
   const std::lock_guard lock(with.context.mutex);
   const auto all = model::forward(with.context, with.model, with.sequence, tokens,
                                   model::LogitsOf::none_but_states);
@@ -36,6 +37,18 @@ void Head::read(const HeadModel& with, std::span<const int32_t> tokens, int64_t 
     logits_ = model::full_head(with.context, with.model, with.sequence, states_);
   }
   with.sequence.scratch.lap(model::Stage::head);
+  return {};
+}
+
+/// All logits, on the device.
+Status Head::read_on_device(const HeadModel& with, std::span<const int32_t> tokens,
+                            int64_t states) {
+  model::Sequence& sequence = with.sequence;
+  RSR_ASSIGN_OR_RETURN(logits_, sequence.device->forward(tokens, sequence.length, states));
+  sequence.length += static_cast<int64_t>(tokens.size());
+  ++reads_;
+  scanned_ = false;
+  return {};
 }
 
 bool Head::scan(const HeadModel& with, const Sampler& sampler) {

@@ -32,8 +32,9 @@ class Head {
 
   /// One forward pass over `tokens`, at most a tile of them; choices are to be made of the last
   /// `states`.
-  void read(const HeadModel& with, std::span<const int32_t> tokens, int64_t states,
-            const Sampler& sampler);
+  /// Errors: what a device reports.
+  Status read(const HeadModel& with, std::span<const int32_t> tokens, int64_t states,
+              const Sampler& sampler);
   /// The token after the one of state `index`; the sampler knows all tokens up to that one.
   Result<int32_t> sample(const HeadModel& with, int64_t index, Sampler& sampler);
 
@@ -46,6 +47,7 @@ class Head {
 
  private:
   bool scan(const HeadModel& with, const Sampler& sampler);
+  Status read_on_device(const HeadModel& with, std::span<const int32_t> tokens, int64_t states);
 
   linear::HeadScan scan_;
   std::span<const float> states_;  // [states, hidden]

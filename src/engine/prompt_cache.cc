@@ -20,7 +20,20 @@ const model::KvOwner& Engine::Impl::kv_owner() const {
   return lazy_owner.owner;
 }
 
+namespace {
+
+/// Files hold what the CPU has computed: the bits of a device's float sums may be others.
+Status check_on_cpu(const Engine::Impl& engine, const std::string& path) {
+  if (engine.device == nullptr) return {};
+  return base::error(ErrorCode::invalid_argument, path,
+                     ": prompt caches are for the device cpu, not for ",
+                     engine.device->device.describe());
+}
+
+}  // namespace
+
 Result<int64_t> Session::Impl::load_prompt_cache(const std::string& path) {
+  RSR_RETURN_IF_ERROR(check_on_cpu(*engine, path));
   RSR_ASSIGN_OR_RETURN(const model::KvFile file, model::KvFile::open(path, engine->kv_owner()));
   RSR_RETURN_IF_ERROR(reserve());
   const int64_t count = std::min(static_cast<int64_t>(file.ids().size()), engine->context_length);
@@ -32,6 +45,7 @@ Result<int64_t> Session::Impl::load_prompt_cache(const std::string& path) {
 }
 
 Result<bool> Session::Impl::save_prompt_cache(const std::string& path) const {
+  RSR_RETURN_IF_ERROR(check_on_cpu(*engine, path));
   if (held.empty()) return false;
   const Result<model::KvFile> there = model::KvFile::open(path, engine->kv_owner());
   if (there.ok()) {

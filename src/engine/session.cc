@@ -103,7 +103,13 @@ Status Session::Impl::reserve() {
   RSR_ASSIGN_OR_RETURN(
       model::KvCache cache,
       model::KvCache::create(engine->model.config, engine->context_length, engine->kv_type));
-  sequence.emplace(std::move(cache));
+  std::unique_ptr<model::DeviceSequence> device;
+  if (engine->device != nullptr) {
+    RSR_ASSIGN_OR_RETURN(
+        device, model::DeviceSequence::create(engine->device, engine->model, engine->context_length,
+                                              engine->kv_type));
+  }
+  sequence.emplace(std::move(cache)).device = std::move(device);
   return {};
 }
 
@@ -123,9 +129,10 @@ Result<GenerateStats> Session::Impl::generate(std::string_view prompt,
   engine::Sampler sampler(engine::choose_sampling(options, engine->generation), history.ids);
   head.restart();
   drafts = {};
-  const bool read_all = read_prompt(sampler, on_text, &stats);
+  const Result<bool> read_all = read_prompt(sampler, on_text, &stats);
   held.assign(history.ids.begin(), history.ids.begin() + sequence->length);
-  if (!read_all) {
+  RSR_RETURN_IF_ERROR(read_all.status());
+  if (!*read_all) {
     stats.finish = FinishReason::cancelled;
     return stats;
   }

@@ -48,8 +48,8 @@ struct Session::Impl {
 
   /// Reads what is unread, tile by tile; false when the callback ended it. Fills in the numbers of
   /// the prompt.
-  bool read_prompt(const engine::Sampler& sampler, const TextCallback& on_text,
-                   GenerateStats* stats);
+  Result<bool> read_prompt(const engine::Sampler& sampler, const TextCallback& on_text,
+                           GenerateStats* stats);
 
   /// Generates after a prompt; fills in everything but the prompt's numbers.
   Status answer(const GenerateOptions& options, engine::Sampler* sampler, engine::Reply* reply,
@@ -62,10 +62,10 @@ struct Session::Impl {
   int64_t room_for_drafts(const GenerateOptions& options, const GenerateStats& stats) const;
 
   /// One forward pass over the next `count` unread tokens without a head.
-  void read_on(size_t count);
+  Status read_on(size_t count);
   /// One over all unread tokens, for the sampler, and over `guesses` behind them, which are in the
   /// cache then, but not counted to the sequence.
-  void read_last(const engine::Sampler& sampler, std::span<const int32_t> guesses);
+  Status read_last(const engine::Sampler& sampler, std::span<const int32_t> guesses);
   engine::HeadModel head_model() {
     return {engine->context.impl(), engine->model, engine->tokenizer.vocab_size(), *sequence};
   }

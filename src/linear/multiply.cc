@@ -4,8 +4,10 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "linear/lengths.h"
 #include "linear/linear.h"
 #include "linear/packed_product.h"
+#include "linear/quantised_vectors.h"
 #include "linear/rsr_product.h"
 #include "linear/weight.h"
 
@@ -14,25 +16,10 @@ namespace {
 
 using base::error;
 using linear::Batch;
+using linear::check_lengths;
 using linear::PackedProduct;
 using linear::RsrWeight;
 using matrix::Packed;
-
-Result<int64_t> check_lengths(const Weight& weight, size_t x_size, size_t y_size) {
-  const auto x_count = static_cast<int64_t>(x_size);
-  const auto y_count = static_cast<int64_t>(y_size);
-  if (x_count == 0 || x_count % weight.cols() != 0) {
-    return error(ErrorCode::invalid_argument, "x: ", x_count,
-                 " elements are not a positive multiple of the matrix's ", weight.cols(),
-                 " columns");
-  }
-  const int64_t batch = x_count / weight.cols();
-  if (y_count != batch * weight.rows()) {
-    return error(ErrorCode::invalid_argument, "y: ", y_count, " elements; a batch of ", batch,
-                 " and ", weight.rows(), " rows need exactly ", batch * weight.rows());
-  }
-  return batch;
-}
 
 /// RSR on int8 rows: calls receive(segment, token, rows, sums).
 template <class Receive>
@@ -123,6 +110,38 @@ Status multiply_quantised(const Context& context, std::span<const Product> produ
   const std::lock_guard lock(impl.mutex);
   impl.quantised.quantize(impl, x.data(), static_cast<int64_t>(x.size()) / cols, cols);
   linear::multiply(impl, products, impl.quantised);
+  return {};
+}
+
+int64_t QuantisedVectors::batch() const {
+  return impl_->vectors.batch();
+}
+
+int64_t QuantisedVectors::cols() const {
+  return impl_->vectors.cols();
+}
+
+Result<QuantisedVectors> quantise(const Context& context, std::span<const float> x, int64_t cols) {
+  if (cols < 1) {
+    return error(ErrorCode::invalid_argument, "cols: ", cols, "; there must be at least 1");
+  }
+  RSR_ASSIGN_OR_RETURN(const int64_t batch, linear::check_x(x.size(), cols, "the"));
+  RSR_RETURN_IF_ERROR(linear::check_finite(x, cols));
+  auto made = std::make_shared<QuantisedVectors::Impl>();
+  const std::lock_guard lock(context.impl().mutex);
+  made->vectors.quantize(context.impl(), x.data(), batch, cols);
+  return QuantisedVectors(std::move(made));
+}
+
+Status multiply(const Context& context, const Weight& weight, const QuantisedVectors& x,
+                std::span<float> y) {
+  if (x.cols() != weight.cols()) {
+    return error(ErrorCode::invalid_argument, "x: vectors of ", x.cols(),
+                 " columns; the matrix has ", weight.cols());
+  }
+  RSR_RETURN_IF_ERROR(linear::check_y(y.size(), x.batch(), weight.rows()));
+  const std::lock_guard lock(context.impl().mutex);
+  linear::multiply(context.impl(), weight, x.impl().vectors, y.data());
   return {};
 }
 

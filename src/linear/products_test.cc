@@ -174,6 +174,59 @@ TEST(MultiplyQuantised, NamesTheProductThatIsWrong) {
   EXPECT_NE(message({{&weight, y}}).find("products[0]: x: 132 elements"), std::string::npos);
 }
 
+/// What multiply_quantised() gives for one weight.
+std::vector<float> quantised_product(const Context& context, const Weight& weight,
+                                     const std::vector<float>& x) {
+  std::vector<float> y(x.size() / kCols * static_cast<size_t>(weight.rows()));
+  const Product product{&weight, y};
+  EXPECT_TRUE(multiply_quantised(context, {&product, 1}, x).ok());
+  return y;
+}
+
+TEST(QuantisedVectors, GiveTheBitsOfOneCallToEveryWeightAndContext) {
+  const std::vector<Kind> kinds = all_kinds();
+  const Context other = Context::create({.threads = 1, .isa = "reference"}).value();
+  everywhere([&](const Context& context, const char* isa) {
+    for (const int64_t batch : {1, 5}) {
+      std::vector<float> x = inputs<float>(batch);
+      const QuantisedVectors here = quantise(context, x, kCols).value();
+      const QuantisedVectors there = quantise(other, x, kCols).value();
+      EXPECT_EQ(here.batch(), batch);
+      EXPECT_EQ(here.cols(), kCols);
+      const std::vector<float> before = x;
+      x.assign(x.size(), 1e9f);  // not needed any more
+      for (const Kind& kind : kinds) {
+        const Weight weight = make(kind, 37, isa);
+        const std::vector<float> wanted = quantised_product(context, weight, before);
+        for (const QuantisedVectors& vectors : {here, there}) {
+          std::vector<float> y(wanted.size(), -77.0f);
+          ASSERT_TRUE(multiply(context, weight, vectors, y).ok());
+          ASSERT_EQ(y, wanted) << isa << " " << weight.describe();
+        }
+      }
+    }
+  });
+}
+
+TEST(QuantisedVectors, NameWhatIsWrong) {
+  const Context context = Context::create({.threads = 1}).value();
+  std::vector<float> x = inputs<float>(2);
+  const auto message = [&](int64_t cols) { return quantise(context, x, cols).status().message(); };
+  EXPECT_EQ(message(0), "cols: 0; there must be at least 1");
+  EXPECT_EQ(message(100), "x: 266 elements are not a positive multiple of the 100 columns");
+  EXPECT_FALSE(quantise(context, {}, 4).ok());
+  const QuantisedVectors vectors = quantise(context, x, kCols).value();
+  x[kCols + 2] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(message(kCols), "x: row 1, column 2 is nan; inputs must be finite");
+  std::vector<float> y(8);
+  EXPECT_TRUE(multiply(context, make({}, 4, ""), vectors, y).ok());
+  EXPECT_EQ(multiply(context, make({}, 5, ""), vectors, y).message(),
+            "y: 8 elements; a batch of 2 and 5 rows need exactly 10");
+  const Weight narrow = prepare(ternary(std::vector<int8_t>(16), 4, 4)).value();
+  EXPECT_EQ(multiply(context, narrow, vectors, y).message(),
+            "x: vectors of 133 columns; the matrix has 4");
+}
+
 /// All rows by score, equal ones by number.
 std::vector<Match> sorted(const std::vector<float>& scores) {
   std::vector<Match> all;

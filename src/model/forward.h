@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "base/aligned.h"
 #include "linear/context.h"
 #include "model/attention.h"
+#include "model/device_sequence.h"
 #include "model/kv_cache.h"
 #include "model/linear_layer.h"
 #include "model/stage_timer.h"
@@ -47,6 +49,9 @@ struct Sequence {
   KvCache cache;
   int64_t length = 0;  // tokens in the cache; lower it to forget the latest
   Scratch scratch;
+  /// The sequence on a device, which has keys and values then, and not `cache`. Its owner calls
+  /// DeviceSequence::forward() in the place of forward().
+  std::unique_ptr<DeviceSequence> device = {};
 };
 
 /// Logits of no token, of the last, of all; or none, but the states that the head would read, of

@@ -10,6 +10,7 @@ void add_options(nanobind::module_& module);
 void add_context(nanobind::module_& module);
 void add_weight(nanobind::module_& module);
 void add_products(nanobind::module_& module);
+void add_device(nanobind::module_& module);
 void add_engine(nanobind::module_& module);
 void add_models(nanobind::module_& module);
 

@@ -15,6 +15,7 @@ NB_MODULE(_rsr, module) {
   rsr::python::add_context(module);
   rsr::python::add_weight(module);
   rsr::python::add_products(module);
+  rsr::python::add_device(module);
   rsr::python::add_engine(module);
   rsr::python::add_models(module);
 }

@@ -60,6 +60,7 @@ void add_engine_options(nb::module_& module) {
   using Options = OwnedEngineOptions;
   nb::class_<Options> type(module, "EngineOptions");
   type.def(nb::init<>());
+  def_value(type, "device", [](Options& o) -> std::string& { return o.options.device; });
   def_value(type, "threads", [](Options& o) -> int& { return o.options.context.threads; });
   def_value(type, "pin_threads", [](Options& o) -> bool& { return o.options.context.pin_threads; });
   def_value(type, "isa", [](Options& o) -> std::string& { return o.isa; });

@@ -68,8 +68,9 @@ def accelerate(model: torch.nn.Module, *, nonfinite: str = "propagate", best_k=N
     best_k: a rsr.bench.BestK; matrices are then prepared for RSR with the form and k that it found for their shape.
     options: more arguments of rsr.TernaryMatrix, such as isa, residency, algorithm, form and k. They win over best_k.
 
-    Each layer quantises its inputs by itself, so that nothing depends on the order of calls or on other threads. The
-    model's own weights are freed. It is for inference: no gradients, and save_pretrained() refuses. Errors: options that
+    Layers that get equal inputs one after the other, as q, k and v or gate and up do, quantise them once. They compare
+    values, bit for bit, so that nothing depends on the order of calls, on other threads or on what happens to a
+    tensor in between. The model's own weights are freed. It is for inference: no gradients, and save_pretrained() refuses. Errors: options that
     TernaryMatrix does not know or take.
     """
     if kind_of(model):

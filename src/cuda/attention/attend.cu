@@ -1,0 +1,150 @@
+// A token alone: a block per chunk and head (or query), whose states a second kernel merges; with
+// many tokens a block goes over all chunks itself. Keys and values pass through shared memory once
+// for all queries of a block.
+#include "base/check.h"
+#include "cuda/attention/attend_values.cuh"
+#include "cuda/launch.h"
+
+namespace rsr::cuda::RSR_SIMT {
+namespace {
+
+using kernels::KvType;
+
+constexpr int kMergeThreads = 128;
+
+template <class T, int queries>
+RSR_KERNEL_BLOCKS((AttendShape<T, queries>::kMostThreads), queries > 4 ? 3 : 2)
+attend_chunks(AttendWork w) {
+  using Shape = AttendShape<T, queries>;
+  auto& s = simt::shared<typename Shape::Shared>();
+  const int start = *w.p.start;  // on its way while the divisions go on
+  const int group = w.p.query_heads / w.p.kv.heads;
+  const int end_pair =
+      smaller(simt::block_x() / w.column_blocks % w.tiles * queries + queries, w.p.batch * group);
+  Span span = {0, 0, start + (end_pair - 1) / group + 1};
+  span.end = (span.seen + kPositions - 1) / kPositions;
+  if (!w.whole) {
+    span.chunk = simt::block_y();
+    span.end = smaller(span.end, span.chunk + 1);
+  }
+  if (span.chunk >= span.end) return;
+  AttendBlock<T, queries> block(w, s, start, span);
+  load_queries(block);
+  typename Shape::Sums sums = {};
+  for (int chunk = span.chunk; chunk < span.end; ++chunk) {
+    const int positions = span.positions(chunk);
+    float key_scales[2] = {1.0f, 1.0f};
+    float value_scales[2] = {1.0f, 1.0f};
+    load_scales(block, w.p.kv.key_scales_at, chunk, positions, key_scales);
+    load_scales(block, w.p.kv.value_scales_at, chunk, positions, value_scales);
+    typename Shape::Scores scores = {};
+    score(block, positions, scores);
+    find_tops(block, chunk, key_scales, scores);
+    simt::sync();
+    weigh(block, value_scales, scores);
+    typename Shape::Sums of_chunk = {};
+    add_values(block, chunk, positions, of_chunk);
+    simt::sync();
+    merge_chunk(block, chunk, of_chunk, sums);
+  }
+  write_sums(block, sums);
+}
+
+/// Of a chunk whose state is merged into those before it.
+struct ChunkState {
+  float top;
+  float total;
+  float keep;
+  float take;
+};
+
+/// A block per token and query. The tops say at once what all merges multiply with; then the sums
+/// of a column wait for nothing but each other.
+RSR_KERNEL(kMergeThreads) merge_chunks(Attend p) {
+  auto* chunks = &simt::shared<ChunkState>();
+  const int64_t row = simt::block_x();
+  const int seen = *p.start + simt::block_x() / p.query_heads + 1;
+  const int count = (seen + kPositions - 1) / kPositions;
+  const int stride = kernels::kStateHead + p.kv.value_stride;
+  const float* states = p.states + row * p.chunks * stride;
+  for (int c = simt::thread(); c < count; c += kMergeThreads) {
+    chunks[c].top = states[c * stride];
+    chunks[c].total = states[c * stride + 1];
+  }
+  simt::sync();
+  for (int c = simt::thread(); c < count; c += kMergeThreads) {
+    float before = chunks[0].top;
+    for (int i = 1; i < c; ++i) before = chunks[i].top > before ? chunks[i].top : before;
+    const Merge m = merge_of_tops(before, chunks[c].top);
+    chunks[c].keep = m.keep;
+    chunks[c].take = m.take;
+  }
+  simt::sync();
+  float total = chunks[0].total;
+  for (int c = 1; c < count; ++c) {
+    total = merged(total, chunks[c].total, chunks[c].keep, chunks[c].take);
+  }
+  for (int d = simt::thread(); d < p.kv.dim; d += kMergeThreads) {
+    const float* at = states + kernels::kStateHead + d;
+    float sum = *at;
+    for (int c = 1; c < count; ++c) {
+      sum = merged(sum, at[c * stride], chunks[c].keep, chunks[c].take);
+    }
+    p.out[row * p.kv.dim + d] = simt::divide(sum, total);
+  }
+}
+
+template <class T, int queries>
+Status launch_attend(int device, void* stream, const Attend& p) {
+  using Shape = AttendShape<T, queries>;
+  constexpr int kManyBlocks = 256;  // two for each multiprocessor of a large GPU
+  AttendWork w;
+  w.p = p;
+  w.tiles = simt::ceil_div(p.batch * (p.query_heads / p.kv.heads), queries);
+  w.whole = p.chunks == 1 || w.tiles * p.kv.heads >= kManyBlocks;
+  w.column_blocks = simt::ceil_div(p.kv.value_stride, Shape::kMostColumns);
+  const int columns = w.column_blocks > 1 ? Shape::kMostColumns : p.kv.value_stride;
+  const int of_values = columns / Shape::kColumns * Shape::kParts;
+  int threads = simt::ceil_div(of_values, simt::kWarp) * simt::kWarp;
+  if (threads < Shape::kScoreThreads) threads = Shape::kScoreThreads;
+  if (queries <= 4) threads += Shape::kTotalThreads;
+  const size_t bytes = sizeof(typename Shape::Shared) +
+                       static_cast<size_t>(p.kv.dim) * Shape::kPitch * sizeof(float);
+  const simt::Launch how = {p.kv.heads * w.tiles * w.column_blocks, w.whole ? 1 : p.chunks, threads,
+                            bytes};
+  RSR_RETURN_IF_ERROR(launch(device, stream, how, attend_chunks<T, queries>, w));
+  if (w.whole) return {};
+  const simt::Launch merge = {p.batch * p.query_heads, 1, kMergeThreads,
+                              static_cast<size_t>(p.chunks) * sizeof(ChunkState)};
+  return launch(device, stream, merge, merge_chunks, p);
+}
+
+/// Few queries, or so few chunks that blocks of one query do not fill a GPU: then a query alone is
+/// the quickest. A group of four shares keys and values; many tokens share them by 16 queries.
+template <class T>
+Status attend_type(int device, void* stream, const Attend& p) {
+  constexpr int kFewBlocks = 160;
+  const int pairs = p.batch * (p.query_heads / p.kv.heads);
+  constexpr int kMostDimOfMany = 256;  // for their shared memory
+  if (pairs > 8 && p.kv.dim <= kMostDimOfMany) return launch_attend<T, 16>(device, stream, p);
+  if (pairs == 1 || p.batch * p.query_heads * p.chunks <= kFewBlocks) {
+    return launch_attend<T, 1>(device, stream, p);
+  }
+  return launch_attend<T, 4>(device, stream, p);
+}
+
+}  // namespace
+
+Status attend(int device, void* stream, const Attend& p) {
+  switch (p.kv.type) {
+    case KvType::f32:
+      return attend_type<float>(device, stream, p);
+    case KvType::f16:
+      return attend_type<uint16_t>(device, stream, p);
+    case KvType::i8:
+      break;
+  }
+  return attend_type<int8_t>(device, stream, p);
+}
+
+}  // namespace rsr::cuda::RSR_SIMT

@@ -1,0 +1,18 @@
+// The kernels of operation multiply, as multiply.cu chooses them. Each serves all formats.
+#pragma once
+
+#include "cuda/launch.h"
+
+namespace rsr::cuda::RSR_SIMT {
+
+/// Few vectors: the warps of a block share out the columns. `tiles`: of a block, 1 or 2; 2 it is
+/// for more than sixteen vectors.
+Status multiply_few(int device, void* stream, const Multiply& p, int tiles);
+
+/// Many vectors: the warps of a block share out its rows and vectors, which `way` counts.
+Status multiply_many(int device, void* stream, const Multiply& p, MultiplyWay way);
+
+/// Matrices with group scales.
+Status multiply_grouped(int device, void* stream, const Multiply& p);
+
+}  // namespace rsr::cuda::RSR_SIMT

@@ -1,0 +1,35 @@
+// launch() on NVIDIA's devices.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "base/check.h"
+#include "cuda/simt.h"
+#include "rsr/status.h"
+
+namespace rsr::cuda::nvidia {
+
+/// An error with the runtime's words; ok for cudaSuccess.
+Status check(cudaError_t code, const char* what);
+
+/// launch(device, stream, {blocks, 1, threads, bytes}, kernel, params)
+template <class Params>
+Status launch(int device, void* stream, const simt::Launch& how, void (*kernel)(Params),
+              const Params& params) {
+  RSR_RETURN_IF_ERROR(check(cudaSetDevice(device), "cudaSetDevice"));
+  constexpr size_t kWithoutAsking = size_t{48} << 10;
+  if (how.shared_bytes > kWithoutAsking) {
+    RSR_RETURN_IF_ERROR(
+        check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                   static_cast<int>(how.shared_bytes)),
+              "shared memory of a kernel"));
+  }
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3(static_cast<unsigned>(how.blocks_x), static_cast<unsigned>(how.blocks_y));
+  config.blockDim = dim3(static_cast<unsigned>(how.threads));
+  config.dynamicSmemBytes = how.shared_bytes;
+  config.stream = static_cast<cudaStream_t>(stream);
+  return check(cudaLaunchKernelEx(&config, kernel, params), "launch of a kernel");
+}
+
+}  // namespace rsr::cuda::nvidia

@@ -1,0 +1,72 @@
+#include "model/device_model.h"
+
+#include <span>
+#include <utility>
+
+#include "base/check.h"
+
+namespace rsr::model {
+namespace {
+
+Result<cuda::Memory> upload_floats(cuda::Stream& stream, const std::vector<float>& values) {
+  if (values.empty()) return cuda::Memory();
+  return cuda::upload(stream, std::span<const float>(values));
+}
+
+Result<DeviceLayer> upload_layer(cuda::Stream& stream, const LayerWeights& layer) {
+  DeviceLayer made;
+  RSR_ASSIGN_OR_RETURN(made.input_norm, upload_floats(stream, layer.input_norm));
+  RSR_ASSIGN_OR_RETURN(made.attention_norm, upload_floats(stream, layer.attention_norm));
+  RSR_ASSIGN_OR_RETURN(made.attn_sub_norm, upload_floats(stream, layer.attn_sub_norm));
+  RSR_ASSIGN_OR_RETURN(made.ffn_sub_norm, upload_floats(stream, layer.ffn_sub_norm));
+  for (const Linear& linear : layer.projections) {
+    RSR_ASSIGN_OR_RETURN(DeviceLinear uploaded, DeviceLinear::upload(stream, linear));
+    made.projections.push_back(std::move(uploaded));
+  }
+  return made;
+}
+
+Status upload_table(cuda::Stream& stream, const DenseTable& table, cuda::Memory* memory,
+                    DeviceModel::Table* view) {
+  const linear::Dense& dense = table.view;
+  const auto count = static_cast<size_t>(dense.rows * dense.cols);
+  RSR_ASSIGN_OR_RETURN(*memory, cuda::upload(stream, std::span(dense.weight, count)));
+  *view = {memory->as<uint16_t>(), dense.format == linear::Float16::f16};
+  return {};
+}
+
+Status upload_all(cuda::Stream& stream, const Model& model, DeviceModel* made) {
+  RSR_RETURN_IF_ERROR(
+      upload_table(stream, model.embedding, &made->embedding_memory, &made->embedding));
+  if (model.head.view.weight == model.embedding.view.weight) {
+    made->head = made->embedding;
+  } else {
+    RSR_RETURN_IF_ERROR(upload_table(stream, model.head, &made->head_memory, &made->head));
+  }
+  RSR_ASSIGN_OR_RETURN(made->final_norm, upload_floats(stream, model.final_norm));
+  for (size_t i = 0; i < model.layers.size(); ++i) {
+    Result<DeviceLayer> layer = upload_layer(stream, model.layers[i]);
+    if (!layer.ok()) return layer.status().with_context("layer " + std::to_string(i));
+    made->layers.push_back(std::move(layer).value());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const DeviceModel>> DeviceModel::upload(const cuda::Device& device,
+                                                               const Model& model) {
+  const auto made = std::make_shared<DeviceModel>(DeviceModel{.device = device,
+                                                              .embedding_memory = {},
+                                                              .head_memory = {},
+                                                              .embedding = {},
+                                                              .head = {},
+                                                              .final_norm = {},
+                                                              .layers = {}});
+  RSR_ASSIGN_OR_RETURN(cuda::Stream stream, cuda::Stream::create(device));
+  const Status status = upload_all(stream, model, made.get());
+  if (!status.ok()) return status.with_context("copying the model to " + device.describe());
+  return std::shared_ptr<const DeviceModel>(made);
+}
+
+}  // namespace rsr::model

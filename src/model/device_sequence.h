@@ -1,0 +1,115 @@
+// A sequence of tokens on a device: its cache, its buffers, and the pass through the model there.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+
+#include "cuda/device.h"
+#include "cuda/operations.h"
+#include "model/device_model.h"
+#include "model/kv_cache.h"
+
+namespace rsr::model {
+
+/// Of a tile of tokens, on the device. [tokens, ...] each, as in forward.h's Scratch.
+struct DeviceBuffers {
+  cuda::Memory control;  // int32: position of the first token, then the tokens' ids
+  cuda::Memory hidden;
+  cuda::Memory normed;
+  cuda::Memory queries;
+  cuda::Memory keys;
+  cuda::Memory values;
+  cuda::Memory mixed;
+  cuda::Memory gate;
+  cuda::Memory up;
+  cuda::Memory int8;  // vectors quantised, with their sums and inverse scales
+  cuda::Memory int8_sums;
+  cuda::Memory int8_scales;
+  cuda::Memory linear_normed;  // floats through a linear's own norm
+  cuda::Memory states;         // of attention
+  cuda::Memory logits;
+};
+
+/// Bytes of a quantised vector on a device: whole lines of every format.
+constexpr int64_t int8_stride(int64_t cols) {
+  return (cols + 63) / 64 * 64;
+}
+
+/// The forward pass of one sequence. The bits of its logits are those of forward() on the host, for
+/// weights whose inputs are quantised and for 16-bit ones; a ternary weight with float inputs has
+/// those of format t2.
+class DeviceSequence {
+ public:
+  /// Room for `positions` tokens. Errors: no memory on the device.
+  static Result<std::unique_ptr<DeviceSequence>> create(std::shared_ptr<const DeviceModel> device,
+                                                        const Model& model, int64_t positions,
+                                                        KvType type);
+
+  /// Reads `tokens` at the positions from `start` on, and gives the logits [states, vocab] of the
+  /// last `states` of them (none: 0), which are valid until the next call. One token is one graph
+  /// of the device; it is waited for. Errors: what the device reports.
+  Result<std::span<const float>> forward(std::span<const int32_t> tokens, int64_t start,
+                                         int64_t states);
+
+ private:
+  DeviceSequence(std::shared_ptr<const DeviceModel> device, const Model& model,
+                 cuda::Stream stream);
+
+  Status reserve(int64_t positions, KvType type);
+  Status reserve_logits(int64_t states);
+  /// cosine and sine of all positions below `end`.
+  Status extend_angles(int64_t end);
+
+  /// One tile, all at consecutive positions.
+  struct Tile {
+    int32_t batch = 0;
+    int32_t chunks = 0;  // that attention provides for
+    int64_t states = 0;  // that logits are wanted of
+    int64_t row = 0;     // of the host's logits, where they go
+  };
+  /// Logits of the last `states` tokens go to the rows of logits_ from `row` on.
+  Status run_tile(std::span<const int32_t> tokens, int64_t start, int64_t states, int64_t row);
+  Status ask(const Tile& tile);
+  Status attention(const Tile& tile, const DeviceLayer& layer, int64_t index);
+  /// The norm behind a layer, and whether what it leaves is read in int8.
+  struct NextNorm {
+    const float* weight;
+    bool int8;
+  };
+  Status feed_forward(const Tile& tile, const DeviceLayer& layer, const NextNorm& next);
+  Status head(const Tile& tile);
+
+  /// y of each linear; all read the floats `x` [batch, cols], or what has been quantised of them.
+  struct Output {
+    const DeviceLinear* linear;
+    float* y;
+  };
+  Status multiply(const Tile& tile, const float* x, std::span<const Output> outputs);
+  Status multiply_alone(const Tile& tile, const float* x, const Output& output);
+  cuda::Multiply int8_product(const Tile& tile) const;
+  static void add(const DeviceLinear& linear, float* y, cuda::Multiply* p);
+  /// What a norm leaves: floats, and if asked for the same quantised.
+  cuda::NormOutputs outputs(const float* weight, int64_t cols, float* y, bool quantised) const;
+  cuda::KvHeads kv_heads(int64_t layer) const;
+
+  std::shared_ptr<const DeviceModel> device_;
+  const Model& model_;
+  cuda::Stream stream_;
+  DeviceBuffers b_;
+  cuda::Memory cache_;
+  cuda::KvHeads kv_;         // of layer 0
+  int64_t layer_bytes_ = 0;  // of the cache
+  int64_t positions_ = 0;
+  int64_t tile_ = 0;  // tokens of a tile, at most
+  cuda::Memory cosine_;
+  cuda::Memory sine_;
+  int64_t angles_ = 0;  // positions that have some
+  cuda::PinnedMemory control_;
+  cuda::PinnedMemory logits_;
+  int64_t logits_rows_ = 0;
+  std::map<int32_t, cuda::Graph> graphs_;  // of one token with logits, by chunks
+};
+
+}  // namespace rsr::model

@@ -1,0 +1,127 @@
+// The pass through a model on a device, against the host's: the same bits.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "base/json.h"
+#include "cuda/test_device.h"
+#include "model/device_sequence.h"
+#include "model/forward.h"
+#include "model/tiny_model.h"
+
+namespace rsr::model {
+namespace {
+
+using Ids = std::vector<int32_t>;
+
+std::vector<std::string> device_names() {
+  cuda::add_backend(&cuda::emulated::backend());
+  std::vector<std::string> names = {"emulated"};
+  if (cuda::Device::open("cuda").ok()) names.push_back("cuda");
+  return names;
+}
+
+/// A model on the host and on a device. The host's weights are those of the reference instruction
+/// set, whose float formats devices have, too.
+class Both {
+ public:
+  Both(const std::string& directory, const std::string& device)
+      : model_(load_model(context_.impl(), directory).value()),
+        device_(DeviceModel::upload(cuda::Device::open(device).value(), model_).value()) {}
+
+  Sequence sequence(KvType type) const {
+    Sequence made(KvCache::create(model_.config, model_.config.max_positions, type).value());
+    made.device =
+        DeviceSequence::create(device_, model_, model_.config.max_positions, type).value();
+    return made;
+  }
+
+  /// Reads `ids` on both, and compares the logits of the last `states`.
+  void read(Sequence& sequence, const Ids& ids, int64_t states) {
+    const int64_t start = sequence.length;
+    const auto host = forward(context_.impl(), model_, sequence, ids, LogitsOf::all);
+    const auto found = sequence.device->forward(ids, start, states);
+    ASSERT_TRUE(found.ok()) << found.status().message();
+    const auto wanted = host.last(found->size());
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      ASSERT_EQ(std::memcmp(&wanted[i], &(*found)[i], sizeof(float)), 0)
+          << "logit " << i << ": " << wanted[i] << " against " << (*found)[i];
+    }
+  }
+
+  int64_t vocab() const { return model_.config.vocab_size; }
+  const Model& model() const { return model_; }
+
+ private:
+  Context context_ = Context::create({.threads = 2, .isa = "reference"}).value();
+  Model model_;
+  std::shared_ptr<const DeviceModel> device_;
+};
+
+Ids some_ids(int64_t count, int64_t vocab) {
+  Ids ids;
+  for (int64_t i = 0; i < count; ++i) ids.push_back(static_cast<int32_t>((7 * i + 3) % vocab));
+  return ids;
+}
+
+class DeviceGolden : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+TEST_P(DeviceGolden, LogitsAreTheHosts) {
+  const auto& [device, name] = GetParam();
+  Both both(RSR_SOURCE_DIR "/tests/golden/models/" + name, device);
+  Sequence sequence = both.sequence(KvType::f32);
+  both.read(sequence, some_ids(5, both.vocab()), 5);  // a prompt, with all logits
+  both.read(sequence, some_ids(1, both.vocab()), 1);  // a graph is captured
+  both.read(sequence, some_ids(1, both.vocab()), 1);  // and used again
+  sequence.length = 3;                                // some tokens are forgotten
+  both.read(sequence, some_ids(2, both.vocab()), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, DeviceGolden,
+    testing::Combine(testing::ValuesIn(device_names()),
+                     testing::Values("bitlinear_head100", "bitlinear_head20", "bitlinear_head80",
+                                     "bitlinear_llama3", "bitlinear_rms_norm", "bitlinear_sharded",
+                                     "bitnet_masters", "bitnet_packed", "dense_bf16", "dense_fp16",
+                                     "rope_linear", "rope_llama3", "trilm")));
+
+class DeviceSequences : public testing::TestWithParam<std::string> {
+ protected:
+  DeviceSequences() { tiny_.write(directory_.path()); }
+
+  TempDirectory directory_;
+  TinyModel tiny_{{.layers = 1, .positions = 700}, 5};
+};
+
+TEST_P(DeviceSequences, EveryTypeOfCacheGivesTheHostsBits) {
+  Both both(directory_.path(), GetParam());
+  for (const KvType type : {KvType::f32, KvType::f16, KvType::i8}) {
+    Sequence sequence = both.sequence(type);
+    both.read(sequence, some_ids(19, both.vocab()), 2);
+    both.read(sequence, some_ids(1, both.vocab()), 1);
+  }
+}
+
+TEST_P(DeviceSequences, ChunksOfPositionsAreMergedAsOnTheHost) {
+  Both both(directory_.path(), GetParam());
+  Sequence sequence = both.sequence(KvType::f16);
+  both.read(sequence, some_ids(255, both.vocab()), 1);
+  for (int i = 0; i < 3; ++i) both.read(sequence, some_ids(1, both.vocab()), 1);  // 256, 257, 258
+  both.read(sequence, some_ids(270, both.vocab()), 1);  // tiles of a prompt
+  both.read(sequence, some_ids(1, both.vocab()), 1);
+}
+
+TEST_P(DeviceSequences, TwoOnOneDeviceDoNotMeet) {
+  Both both(directory_.path(), GetParam());
+  Sequence one = both.sequence(KvType::f16);
+  Sequence other = both.sequence(KvType::f16);
+  both.read(one, some_ids(4, both.vocab()), 1);
+  both.read(other, some_ids(9, both.vocab()), 1);
+  both.read(one, some_ids(1, both.vocab()), 1);
+  both.read(other, some_ids(1, both.vocab()), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, DeviceSequences, testing::ValuesIn(device_names()));
+
+}  // namespace
+}  // namespace rsr::model
