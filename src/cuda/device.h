@@ -252,10 +252,10 @@ template <class T>
 Result<Memory> upload(Stream& stream, std::span<const T> values) {
   Result<Memory> memory = Memory::create(stream.device(), values.size_bytes());
   if (!memory.ok()) return memory;
-  Status status = stream.copy_to_device(memory->data(), values.data(), values.size_bytes());
-  if (!status.ok()) return status;
-  status = stream.wait();  // the host's memory is free again
-  if (!status.ok()) return status;
+  const Status copied = stream.copy_to_device(memory->data(), values.data(), values.size_bytes());
+  if (!copied.ok()) return copied;
+  const Status waited = stream.wait();  // the host's memory is free again
+  if (!waited.ok()) return waited;
   return memory;
 }
 
