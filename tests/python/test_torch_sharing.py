@@ -1,6 +1,5 @@
 """Layers of rsr.torch that get equal inputs quantise them once, and no result tells."""
 
-import gc
 import threading
 
 import numpy as np
@@ -95,15 +94,13 @@ def test_changes_between_the_calls_are_seen(layers, change, dtype, inference):
 
 def test_memory_that_comes_back_with_other_values(layers):
     """A new tensor where a freed one lay is a new input."""
-    places = []
-    for _ in range(50):
-        x = torch.randn(1, COLS)
-        places.append(x.data_ptr())
+    memory = np.empty((1, COLS), np.float32)
+    for _ in range(5):
+        memory[:] = np.random.standard_normal((1, COLS))
+        x = torch.from_numpy(memory)
         for layer in layers:
             assert layer(x).equal(alone(layer, x))
         del x
-        gc.collect()
-    assert len(set(places)) < 50
 
 
 def test_equal_values_elsewhere_share(layers):
