@@ -11,11 +11,6 @@ cudaStream_t stream_of(void* handle) {
   return static_cast<cudaStream_t>(handle);
 }
 
-/// Calls are for the device that the calling thread has chosen.
-Status choose(int device) {
-  return check(cudaSetDevice(device), "cudaSetDevice");
-}
-
 Result<DeviceInfo> describe(int device) {
   cudaDeviceProp p = {};
   RSR_RETURN_IF_ERROR(check(cudaGetDeviceProperties(&p, device), "cudaGetDeviceProperties"));
@@ -47,7 +42,8 @@ class NvidiaBackend : public Backend {
   }
 
   Result<void*> allocate(int device, size_t bytes) const override {
-    RSR_RETURN_IF_ERROR(choose(device));
+    const ChosenDevice chosen(device);
+    RSR_RETURN_IF_ERROR(chosen.status());
     void* memory = nullptr;
     const cudaError_t code = cudaMalloc(&memory, bytes > 0 ? bytes : 1);
     if (code == cudaSuccess) return memory;
@@ -56,10 +52,12 @@ class NvidiaBackend : public Backend {
                  " bytes: ", cudaGetErrorString(code));
   }
   void release(int device, void* memory) const noexcept override {
-    if (cudaSetDevice(device) == cudaSuccess) cudaFree(memory);
+    const ChosenDevice chosen(device);
+    if (chosen.status().ok()) cudaFree(memory);
   }
   Result<void*> allocate_pinned(int device, size_t bytes) const override {
-    RSR_RETURN_IF_ERROR(choose(device));
+    const ChosenDevice chosen(device);
+    RSR_RETURN_IF_ERROR(chosen.status());
     void* memory = nullptr;
     RSR_RETURN_IF_ERROR(check(cudaMallocHost(&memory, bytes > 0 ? bytes : 1), "cudaMallocHost"));
     return memory;
@@ -67,14 +65,16 @@ class NvidiaBackend : public Backend {
   void release_pinned(int, void* memory) const noexcept override { cudaFreeHost(memory); }
 
   Result<void*> create_stream(int device) const override {
-    RSR_RETURN_IF_ERROR(choose(device));
+    const ChosenDevice chosen(device);
+    RSR_RETURN_IF_ERROR(chosen.status());
     cudaStream_t stream = nullptr;
     RSR_RETURN_IF_ERROR(check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking),
                               "cudaStreamCreateWithFlags"));
     return static_cast<void*>(stream);
   }
   void destroy_stream(int device, void* stream) const noexcept override {
-    if (cudaSetDevice(device) != cudaSuccess) return;
+    const ChosenDevice chosen(device);
+    if (!chosen.status().ok()) return;
     cudaStreamSynchronize(stream_of(stream));
     cudaStreamDestroy(stream_of(stream));
   }
@@ -83,26 +83,31 @@ class NvidiaBackend : public Backend {
               CopyKind kind) const override {
     constexpr cudaMemcpyKind kKinds[] = {cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost,
                                          cudaMemcpyDeviceToDevice};
-    RSR_RETURN_IF_ERROR(choose(device));
+    const ChosenDevice chosen(device);
+    RSR_RETURN_IF_ERROR(chosen.status());
     return check(cudaMemcpyAsync(to, from, bytes, kKinds[static_cast<int>(kind)], stream_of(stream)),
                  "cudaMemcpyAsync");
   }
   Status clear(int device, void* stream, void* memory, size_t bytes) const override {
-    RSR_RETURN_IF_ERROR(choose(device));
+    const ChosenDevice chosen(device);
+    RSR_RETURN_IF_ERROR(chosen.status());
     return check(cudaMemsetAsync(memory, 0, bytes, stream_of(stream)), "cudaMemsetAsync");
   }
   Status wait(int device, void* stream) const override {
-    RSR_RETURN_IF_ERROR(choose(device));
+    const ChosenDevice chosen(device);
+    RSR_RETURN_IF_ERROR(chosen.status());
     return check(cudaStreamSynchronize(stream_of(stream)), "work on the device");
   }
 
   Status begin_capture(int device, void* stream) const override {
-    RSR_RETURN_IF_ERROR(choose(device));
+    const ChosenDevice chosen(device);
+    RSR_RETURN_IF_ERROR(chosen.status());
     return check(cudaStreamBeginCapture(stream_of(stream), cudaStreamCaptureModeThreadLocal),
                  "cudaStreamBeginCapture");
   }
   Result<void*> end_capture(int device, void* stream) const override {
-    RSR_RETURN_IF_ERROR(choose(device));
+    const ChosenDevice chosen(device);
+    RSR_RETURN_IF_ERROR(chosen.status());
     cudaGraph_t graph = nullptr;
     RSR_RETURN_IF_ERROR(
         check(cudaStreamEndCapture(stream_of(stream), &graph), "cudaStreamEndCapture"));
@@ -113,18 +118,21 @@ class NvidiaBackend : public Backend {
     return static_cast<void*>(made);
   }
   Status launch_graph(int device, void* stream, void* graph) const override {
-    RSR_RETURN_IF_ERROR(choose(device));
+    const ChosenDevice chosen(device);
+    RSR_RETURN_IF_ERROR(chosen.status());
     return check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream_of(stream)),
                  "cudaGraphLaunch");
   }
   void destroy_graph(int device, void* graph) const noexcept override {
-    if (cudaSetDevice(device) == cudaSuccess) {
+    const ChosenDevice chosen(device);
+    if (chosen.status().ok()) {
       cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
     }
   }
 
   Result<void*> record_event(int device, void* stream) const override {
-    RSR_RETURN_IF_ERROR(choose(device));
+    const ChosenDevice chosen(device);
+    RSR_RETURN_IF_ERROR(chosen.status());
     cudaEvent_t event = nullptr;
     RSR_RETURN_IF_ERROR(check(cudaEventCreate(&event), "cudaEventCreate"));
     const Status status = check(cudaEventRecord(event, stream_of(stream)), "cudaEventRecord");
@@ -133,7 +141,8 @@ class NvidiaBackend : public Backend {
     return static_cast<void*>(event);
   }
   Result<float> milliseconds(int device, void* begin, void* end) const override {
-    RSR_RETURN_IF_ERROR(choose(device));
+    const ChosenDevice chosen(device);
+    RSR_RETURN_IF_ERROR(chosen.status());
     float passed = 0;
     RSR_RETURN_IF_ERROR(check(cudaEventElapsedTime(&passed, static_cast<cudaEvent_t>(begin),
                                                    static_cast<cudaEvent_t>(end)),
@@ -141,7 +150,8 @@ class NvidiaBackend : public Backend {
     return passed;
   }
   void destroy_event(int device, void* event) const noexcept override {
-    if (cudaSetDevice(device) == cudaSuccess) cudaEventDestroy(static_cast<cudaEvent_t>(event));
+    const ChosenDevice chosen(device);
+    if (chosen.status().ok()) cudaEventDestroy(static_cast<cudaEvent_t>(event));
   }
 };
 

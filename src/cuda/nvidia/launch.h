@@ -12,11 +12,36 @@ namespace rsr::cuda::nvidia {
 /// An error with the runtime's words; ok for cudaSuccess.
 Status check(cudaError_t code, const char* what);
 
+/// Makes a device that of the calling thread's calls, as long as this object lives; then the one
+/// before is it again, which may be another library's choice (torch's).
+class ChosenDevice {
+ public:
+  explicit ChosenDevice(int device) : status_(change(device)) {}
+  ChosenDevice(const ChosenDevice&) = delete;
+  ChosenDevice& operator=(const ChosenDevice&) = delete;
+  ~ChosenDevice() {
+    if (changed_) cudaSetDevice(before_);
+  }
+  const Status& status() const { return status_; }
+
+ private:
+  Status change(int device) {
+    RSR_RETURN_IF_ERROR(check(cudaGetDevice(&before_), "cudaGetDevice"));
+    changed_ = before_ != device;
+    return changed_ ? check(cudaSetDevice(device), "cudaSetDevice") : Status();
+  }
+
+  int before_ = 0;
+  bool changed_ = false;
+  Status status_;  // behind what change() writes
+};
+
 /// launch(device, stream, {blocks, 1, threads, bytes}, kernel, params)
 template <class Params>
 Status launch(int device, void* stream, const simt::Launch& how, void (*kernel)(Params),
               const Params& params) {
-  RSR_RETURN_IF_ERROR(check(cudaSetDevice(device), "cudaSetDevice"));
+  const ChosenDevice chosen(device);
+  RSR_RETURN_IF_ERROR(chosen.status());
   constexpr size_t kWithoutAsking = size_t{48} << 10;
   if (how.shared_bytes > kWithoutAsking) {
     RSR_RETURN_IF_ERROR(
