@@ -10,18 +10,18 @@ namespace rsr::cuda::emulated {
 namespace {
 
 struct Sums {
-  const int32_t* x;
-  int32_t* y;
+  const uint32_t* x;
+  uint32_t* y;
   bool barrier = true;
 };
 
 /// y[block] = the sum of the block's 64 elements, by way of the last thread's neighbours.
 RSR_KERNEL(64) sum_block(Sums p) {
-  auto& values = simt::shared<int32_t[64]>();
+  auto& values = simt::shared<uint32_t[64]>();
   const int i = simt::thread();
   values[i] = p.x[simt::block_x() * 64 + i];
   if (p.barrier) simt::sync();
-  int32_t other = values[63 - i];
+  uint32_t other = values[63 - i];
   for (int mask = 16; mask > 0; mask /= 2) other += simt::shuffle_xor(other, mask);
   if (simt::lane() == 0) simt::atomic_add(&p.y[simt::block_x()], other);
 }
@@ -31,23 +31,23 @@ void run(const simt::Launch& how, void (*kernel)(Sums), const Sums& p) {
 }
 
 TEST(Fibers, BarriersShufflesAndAtomicsWorkInEachOrder) {
-  std::vector<int32_t> x(3 * 64);
+  std::vector<uint32_t> x(3 * 64);
   std::iota(x.begin(), x.end(), 1);
   for (const Order order : {Order::forwards, Order::backwards, Order::shuffled}) {
     set_order(order);
-    std::vector<int32_t> y(3);
-    run({3, 1, 64, 64 * sizeof(int32_t)}, sum_block, {x.data(), y.data()});
-    EXPECT_EQ(y, (std::vector<int32_t>{2080, 6176, 10272}));
+    std::vector<uint32_t> y(3);
+    run({3, 1, 64, 64 * sizeof(uint32_t)}, sum_block, {x.data(), y.data()});
+    EXPECT_EQ(y, (std::vector<uint32_t>{2080, 6176, 10272}));
   }
   set_order(Order::forwards);
 }
 
 TEST(Fibers, AMissingBarrierShows) {
-  std::vector<int32_t> x(64, 1);
-  std::vector<int32_t> y(1);
+  std::vector<uint32_t> x(64, 1);
+  std::vector<uint32_t> y(1);
   set_order(Order::forwards);
-  run({1, 1, 64, 64 * sizeof(int32_t)}, sum_block, {x.data(), y.data(), false});
-  EXPECT_NE(y[0], 64);
+  run({1, 1, 64, 64 * sizeof(uint32_t)}, sum_block, {x.data(), y.data(), false});
+  EXPECT_NE(y[0], 64U);
 }
 
 RSR_KERNEL(64) half_of_a_barrier(Sums) {
