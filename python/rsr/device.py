@@ -60,7 +60,7 @@ def _copy(matrix: PackedMatrix, index: int) -> tuple[_rsr.Device, _rsr.DeviceWei
 
 def copy_on(matrix: PackedMatrix, index: int) -> tuple[_rsr.Device, _rsr.DeviceWeight] | None:
     """The GPU and the matrix there, copied once; None where there is no way. Errors: no memory there."""
-    copies = matrix._copies
+    copies: dict[int, tuple[_rsr.Device, _rsr.DeviceWeight] | None] | None = matrix._copies
     if copies is None or index not in copies:
         with _lock:  # two threads must not both copy
             copies = matrix._copies = {} if matrix._copies is None else matrix._copies
@@ -76,7 +76,7 @@ def _place(x: Any) -> Any:
 
 def _stream(x: Any) -> int:
     """torch's current stream there."""
-    return sys.modules["torch"].cuda.current_stream(x.device).cuda_stream
+    return int(sys.modules["torch"].cuda.current_stream(x.device).cuda_stream)
 
 
 def _readable(x: Any) -> Any:

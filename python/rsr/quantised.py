@@ -21,6 +21,7 @@ class QuantisedVectors:
     Threads may share them, and calls may name any context. Made by quantise() only.
     """
 
+    _shape: tuple[int, ...]
     _vectors: _rsr.QuantisedVectors | None  # None where there are none
     _original: Any  # None, or an empty tensor of the dtype and device of what was quantised
 
