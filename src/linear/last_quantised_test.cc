@@ -30,8 +30,7 @@ struct Sharing : testing::Test {
   void expect_right(const std::vector<float>& x, const Weight& w) {
     const std::vector<float> wanted = fresh(x, w);
     std::vector<float> y(wanted.size());
-    const QuantisedVectors vectors = last.of(context, x, w.cols()).value();
-    ASSERT_TRUE(multiply(context, w, vectors, y).ok());
+    ASSERT_TRUE(last.multiply(context, w, x, y).ok());
     ASSERT_EQ(y, wanted);
   }
 };
@@ -75,12 +74,18 @@ TEST_F(Sharing, ErrorsAreSeenEveryTimeAndForgotten) {
   std::vector<float> x = p.xf;
   expect_right(x, weight);
   x[7] = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> y(40);
+  const auto message = [&](std::span<const float> inputs, std::span<float> outputs) {
+    return last.multiply(context, weight, inputs, outputs).message();
+  };
   for (int turn = 0; turn < 2; ++turn) {
-    EXPECT_EQ(last.of(context, x, kCols).status().message(),
-              "x: row 0, column 7 is nan; inputs must be finite");
-    EXPECT_FALSE(last.of(context, x, 0).ok());
-    EXPECT_FALSE(last.of(context, x, 7).ok());
-    EXPECT_FALSE(last.of(context, {}, kCols).ok());
+    EXPECT_EQ(message(x, y), "x: row 0, column 7 is nan; inputs must be finite");
+    EXPECT_EQ(message(std::span(x).first(61), y),
+              "x: 61 elements are not a positive multiple of the matrix's 60 columns");
+    EXPECT_EQ(message({}, y),
+              "x: 0 elements are not a positive multiple of the matrix's 60 columns");
+    EXPECT_EQ(message(p.xf, std::span(y).first(39)),
+              "y: 39 elements; a batch of 2 and 20 rows need exactly 40");
   }
   expect_right(p.xf, weight);
 }
@@ -109,8 +114,7 @@ TEST_F(Sharing, ThreadsMayUseOneAtOnce) {
       std::vector<float> y(wanted[0].size());
       for (size_t n = 0; n < 300; ++n) {
         const size_t i = (n / 3 + t) % inputs.size();
-        const QuantisedVectors vectors = last.of(own, inputs[i], kCols).value();
-        ASSERT_TRUE(multiply(own, weight, vectors, y).ok());
+        ASSERT_TRUE(last.multiply(own, weight, inputs[i], y).ok());
         ASSERT_EQ(y, wanted[i]);
       }
     });

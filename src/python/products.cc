@@ -47,8 +47,7 @@ void multiply_vectors_into(ContextPool& pool, const Weight& weight, const Quanti
 void multiply_remembered_into(ContextPool& pool, const Weight& weight, linear::LastQuantised& last,
                               const FloatVector& x, const Array<float, 1>& y) {
   check(pool.run([&](const Context& context) {
-    const Result<QuantisedVectors> vectors = last.of(context, span_of(x), weight.cols());
-    return vectors.ok() ? multiply(context, weight, *vectors, span_of(y)) : vectors.status();
+    return last.multiply(context, weight, span_of(x), span_of(y));
   }));
 }
 
