@@ -5,6 +5,7 @@
 // A kernel is `RSR_KERNEL(threads) name(Params p)`, over blocks of at most that many threads in one
 // dimension. Its shared memory is one struct, shared<T>(). Rules that keep both meanings the same:
 //   - every thread of a block reaches each sync(), every lane of a warp each warp operation;
+//   - every kernel calls wait_for_previous() before it touches what another kernel writes or reads;
 //   - floats are added and multiplied one rounding at a time (no contraction); fma() is written
 //   out;
 //   - what changes from launch to launch of a captured graph is read from device memory.
@@ -50,6 +51,18 @@ RSR_DEVICE int block_y() {
 }
 RSR_DEVICE int blocks_x() {
   return static_cast<int>(gridDim.x);
+}
+
+/// Waits until the kernel before this one in the stream has ended, and what it wrote can be read.
+/// Blocks may start while that kernel still runs (compute capability 9.0; before, they do not), and
+/// so may those of the next one from here on. Weights, which no kernel writes, may be read earlier;
+/// nothing else may, not even what kernels further back have written: they may not have ended, as
+/// each ends after the one before it.
+RSR_DEVICE void wait_for_previous() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
 }
 
 /// Waits for all threads of the block, and makes their writes visible to each other.

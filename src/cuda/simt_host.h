@@ -5,7 +5,8 @@
 // What a GPU would punish is punished here: shared memory is as long as the launch says (and full
 // of garbage at first), so AddressSanitizer sees what lies beyond; a barrier that some threads do
 // not reach ends the program with its place; a missing barrier gives other results in another order
-// of the fibers; asynchronous copies arrive when they are waited for and not before.
+// of the fibers; asynchronous copies arrive when they are waited for and not before; the first
+// block of a kernel starts before the kernel in front of it has, and stops in wait_for_previous().
 #pragma once
 
 #include <bit>
@@ -41,6 +42,7 @@ const Place& place();
 
 void block_barrier();
 void warp_barrier();
+void previous_kernel();
 
 /// Puts `bytes` (at most 32) of this lane where the others find them, waits for all lanes of the
 /// warp, and gives the array of what each has put: 32 bytes a lane.
@@ -75,6 +77,9 @@ inline int blocks_x() {
   return host::place().blocks_x;
 }
 
+inline void wait_for_previous() {
+  host::previous_kernel();
+}
 inline void sync() {
   host::block_barrier();
 }

@@ -17,6 +17,7 @@ RSR_KERNEL_BLOCKS((AttendShape<T, queries>::kMostThreads), queries > 4 ? 3 : 2)
 attend_chunks(AttendWork w) {
   using Shape = AttendShape<T, queries>;
   auto& s = simt::shared<typename Shape::Shared>();
+  simt::wait_for_previous();
   const int start = *w.p.start;  // on its way while the divisions go on
   const int group = w.p.query_heads / w.p.kv.heads;
   const int end_pair =
@@ -62,6 +63,7 @@ struct ChunkState {
 /// of a column wait for nothing but each other.
 RSR_KERNEL(kMergeThreads) merge_chunks(Attend p) {
   auto* chunks = &simt::shared<ChunkState>();
+  simt::wait_for_previous();
   const int64_t row = simt::block_x();
   const int seen = *p.start + simt::block_x() / p.query_heads + 1;
   const int count = (seen + kPositions - 1) / kPositions;

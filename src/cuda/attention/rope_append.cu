@@ -123,6 +123,7 @@ RSR_DEVICE void append_value(Shared& s, const KvHeads& kv, uint8_t* head, const 
 /// block_x: heads of queries, then of keys, then of values; block_y: tokens.
 RSR_KERNEL(kThreads) rope_append_heads(RopeAppend p) {
   auto& s = simt::shared<Shared>();
+  simt::wait_for_previous();
   const int64_t token = simt::block_y();
   const int position = *p.start + simt::block_y();
   const int half = p.kv.dim / 2;

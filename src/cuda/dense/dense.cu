@@ -134,6 +134,7 @@ template <bool is_f16, bool aligned, int rows, int tokens>
 RSR_KERNEL_BLOCKS(kThreads, tokens > 4 ? 4 : 7)
 dense_rows(Dense p) {
   auto& s = simt::shared<Shared<rows>>();
+  simt::wait_for_previous();
   const bool list = p.row_ids != nullptr;
   const int count = list ? *p.row_count : p.rows;
   const int tiles = (p.batch + tokens - 1) / tokens;

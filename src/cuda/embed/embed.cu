@@ -9,6 +9,7 @@ constexpr int kThreads = 256;
 template <bool is_f16>
 RSR_KERNEL(kThreads)
 embed_rows(Embed p) {
+  simt::wait_for_previous();
   const int c = simt::block_x() * kThreads + simt::thread();
   if (c >= p.cols) return;
   const int64_t row = p.tokens[simt::block_y()];

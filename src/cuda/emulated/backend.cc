@@ -4,6 +4,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
 
 #include "base/check.h"
 #include "cuda/emulated/fibers.h"
@@ -12,25 +15,58 @@
 namespace rsr::cuda::emulated {
 namespace {
 
-using Work = std::vector<std::function<void()>>;
+/// A kernel, or something that the host does.
+struct Work {
+  std::optional<simt::Launch> launch;
+  std::function<void()> body;
+};
+using Captured = std::vector<Work>;
 
-/// Work is done at once; or kept, while a graph is captured.
-struct EmulatedStream {
-  Work* captured = nullptr;
+/// Work is kept while a graph is captured. Else it is done at once, but for the latest kernel: the
+/// next one starts before it, as far as it can.
+class EmulatedStream {
+ public:
+  ~EmulatedStream() { finish(); }
 
-  Status add(std::function<void()> work) {
+  Status add(Work work) {
     if (captured != nullptr) {
       captured->push_back(std::move(work));
     } else {
-      work();
+      run(work);
     }
     return {};
   }
+  void run(const Work& work) {
+    if (!work.launch.has_value()) {
+      finish();
+      work.body();
+      return;
+    }
+    auto next = std::make_unique<Grid>(*work.launch, work.body);
+    next->start();
+    finish();
+    latest_ = std::move(next);
+  }
+  void finish() {
+    if (latest_ != nullptr) latest_->finish();
+    latest_ = nullptr;
+  }
+
+  Captured* captured = nullptr;
+
+ private:
+  std::unique_ptr<Grid> latest_;
 };
 
 EmulatedStream& stream_of(void* handle) {
-  static EmulatedStream standard;  // as CUDA's default stream
-  return handle == nullptr ? standard : *static_cast<EmulatedStream*>(handle);
+  return *static_cast<EmulatedStream*>(handle);
+}
+
+/// As CUDA's default stream, which kernels do not start early in: threads may share it.
+Status add(void* stream, Work work) {
+  if (stream != nullptr) return stream_of(stream).add(std::move(work));
+  EmulatedStream().run(work);
+  return {};
 }
 
 using Clock = std::chrono::steady_clock;
@@ -78,21 +114,23 @@ class EmulatedBackend : public Backend {
   }
   Status copy(int /*device*/, void* stream, void* to, const void* from, size_t bytes,
               CopyKind /*kind*/) const override {
-    return stream_of(stream).add([=] {
-      if (bytes > 0) std::memcpy(to, from, bytes);
-    });
+    return add(stream, {{}, [=] {
+                          if (bytes > 0) std::memcpy(to, from, bytes);
+                        }});
   }
   Status clear(int /*device*/, void* stream, void* memory, size_t bytes) const override {
-    return stream_of(stream).add([=] { std::memset(memory, 0, bytes); });
+    return add(stream, {{}, [=] { std::memset(memory, 0, bytes); }});
   }
   Status wait(int /*device*/, void* stream) const override {
+    if (stream == nullptr) return {};
     RSR_CHECK(stream_of(stream).captured == nullptr);  // a GPU refuses to wait for what is captured
+    stream_of(stream).finish();
     return {};
   }
 
   Status begin_capture(int /*device*/, void* stream) const override {
     RSR_CHECK(stream_of(stream).captured == nullptr);
-    stream_of(stream).captured = new Work;
+    stream_of(stream).captured = new Captured;
     return {};
   }
   Result<void*> end_capture(int /*device*/, void* stream) const override {
@@ -100,14 +138,16 @@ class EmulatedBackend : public Backend {
   }
   Status launch_graph(int /*device*/, void* stream, void* graph) const override {
     RSR_CHECK(stream_of(stream).captured == nullptr);
-    for (const auto& work : *static_cast<Work*>(graph)) work();
+    stream_of(stream).finish();
+    for (const Work& work : *static_cast<Captured*>(graph)) stream_of(stream).run(work);
     return {};
   }
   void destroy_graph(int /*device*/, void* graph) const noexcept override {
-    delete static_cast<Work*>(graph);
+    delete static_cast<Captured*>(graph);
   }
 
-  Result<void*> record_event(int /*device*/, void* /*stream*/) const override {
+  Result<void*> record_event(int device, void* stream) const override {
+    RSR_RETURN_IF_ERROR(wait(device, stream));
     return static_cast<void*>(new Clock::time_point(Clock::now()));
   }
   Result<float> milliseconds(int /*device*/, void* begin, void* end) const override {
@@ -123,8 +163,7 @@ class EmulatedBackend : public Backend {
 }  // namespace
 
 Status submit(void* stream, const simt::Launch& launch, std::function<void()> kernel) {
-  return stream_of(stream).add(
-      [launch, kernel = std::move(kernel)] { run_blocks(launch, kernel); });
+  return add(stream, {launch, std::move(kernel)});
 }
 
 const Backend& backend() {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 
 #include "cuda/simt.h"
 
@@ -13,8 +14,23 @@ namespace rsr::cuda::emulated {
 enum class Order : uint8_t { forwards, backwards, shuffled };
 void set_order(Order order);
 
-/// Calls `kernel` once for every thread of every block of `launch`. Blocks run one after the other,
-/// in the same order as their fibers.
-void run_blocks(const simt::Launch& launch, const std::function<void()>& kernel);
+/// A launch on its way: `kernel` is called once for every thread of every block. Blocks run one
+/// after the other, in the same order as their fibers.
+class Grid {
+ public:
+  Grid(const simt::Launch& launch, std::function<void()> kernel);
+  ~Grid();
+  Grid(const Grid&) = delete;
+  Grid& operator=(const Grid&) = delete;
+
+  /// The first block, up to wait_for_previous(): as if the kernel in front were running still.
+  void start();
+  /// All the rest, once that one has ended. A thread that never waits for it ends the program.
+  void finish();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace rsr::cuda::emulated

@@ -17,6 +17,7 @@ struct Sums {
 
 /// y[block] = the sum of the block's 64 elements, by way of the last thread's neighbours.
 RSR_KERNEL(64) sum_block(Sums p) {
+  simt::wait_for_previous();
   auto& values = simt::shared<uint32_t[64]>();
   const int i = simt::thread();
   values[i] = p.x[simt::block_x() * 64 + i];
@@ -26,8 +27,11 @@ RSR_KERNEL(64) sum_block(Sums p) {
   if (simt::lane() == 0) simt::atomic_add(&p.y[simt::block_x()], other);
 }
 
-void run(const simt::Launch& how, void (*kernel)(Sums), const Sums& p) {
-  run_blocks(how, [&] { kernel(p); });
+template <class Params>
+void run(const simt::Launch& how, void (*kernel)(Params), const Params& p) {
+  Grid grid(how, [kernel, p] { kernel(p); });
+  grid.start();
+  grid.finish();
 }
 
 TEST(Fibers, BarriersShufflesAndAtomicsWorkInEachOrder) {
@@ -51,6 +55,7 @@ TEST(Fibers, AMissingBarrierShows) {
 }
 
 RSR_KERNEL(64) half_of_a_barrier(Sums) {
+  simt::wait_for_previous();
   if (simt::thread() < 40) {
     simt::warp_sync();  // the lanes 8.. of the second warp never come
   } else {
@@ -59,7 +64,7 @@ RSR_KERNEL(64) half_of_a_barrier(Sums) {
 }
 
 TEST(FibersDeathTest, ABarrierThatSomeDoNotReachEndsTheProgram) {
-  EXPECT_DEATH(run({1, 1, 64, 0}, half_of_a_barrier, {}), "open_barriers");
+  EXPECT_DEATH(run({1, 1, 64, 0}, half_of_a_barrier, {}), "all_came");
 }
 
 struct Product {
@@ -68,6 +73,7 @@ struct Product {
   int32_t* c;         // [lane][4]
 };
 RSR_KERNEL(32) multiply_fragments(Product p) {
+  simt::wait_for_previous();
   const int l = simt::lane();
   const uint32_t a[4] = {p.a[4 * l], p.a[4 * l + 1], p.a[4 * l + 2], p.a[4 * l + 3]};
   const uint32_t b[2] = {p.b[2 * l], p.b[2 * l + 1]};
@@ -100,7 +106,7 @@ TEST(Fibers, TheMatrixInstructionIsTheOneOfPtx) {
   std::memcpy(b_words.data(), b, sizeof b);
   std::vector<int32_t> c(32 * 4);
   const Product p = {a_words.data(), b_words.data(), c.data()};
-  run_blocks({1, 1, 32, 0}, [&] { multiply_fragments(p); });
+  run({1, 1, 32, 0}, multiply_fragments, p);
   for (int lane = 0; lane < 32; ++lane) {
     for (int i = 0; i < 4; ++i) {
       const int row = lane / 4 + i / 2 * 8;
@@ -117,6 +123,7 @@ struct Copies {
   uint8_t* seen;  // before and after the wait
 };
 RSR_KERNEL(32) copy_late(Copies p) {
+  simt::wait_for_previous();
   auto& there = simt::shared<uint8_t[32][16]>();
   const int i = simt::thread();
   there[i][0] = 0;
@@ -132,11 +139,59 @@ TEST(Fibers, CopiesArriveWhenTheyAreWaitedFor) {
   std::fill(std::begin(from), std::end(from), uint8_t{7});
   std::vector<uint8_t> seen(64);
   const Copies p = {from, seen.data()};
-  run_blocks({1, 1, 32, 32 * 16}, [&] { copy_late(p); });
+  run({1, 1, 32, 32 * 16}, copy_late, p);
   for (size_t i = 0; i < 32; ++i) {
     EXPECT_EQ(seen[2 * i], 0);
     EXPECT_EQ(seen[2 * i + 1], 7);
   }
+}
+
+struct Handed {
+  const uint32_t* from;
+  uint32_t* to;
+  bool waits = true;
+};
+/// What the kernel in front has written, and one more.
+RSR_KERNEL(32) hand_on(Handed p) {
+  if (p.waits) simt::wait_for_previous();
+  const uint32_t value = p.from[simt::thread()];
+  if (!p.waits) simt::wait_for_previous();
+  p.to[simt::thread()] = value + 1;
+}
+
+/// x + 3 by three launches in a row, on a stream or as a graph of it.
+std::vector<uint32_t> handed_on(bool waits, bool as_graph) {
+  std::vector<std::vector<uint32_t>> values(4, std::vector<uint32_t>(32));
+  void* stream = backend().create_stream(0).value();
+  if (as_graph) {
+    EXPECT_TRUE(backend().begin_capture(0, stream).ok());
+  }
+  for (size_t i = 0; i < 3; ++i) {
+    const Handed p = {values[i].data(), values[i + 1].data(), waits};
+    EXPECT_TRUE(launch(0, stream, {1, 1, 32, 0}, hand_on, p).ok());
+  }
+  if (as_graph) {
+    void* graph = backend().end_capture(0, stream).value();
+    EXPECT_TRUE(backend().launch_graph(0, stream, graph).ok());
+    EXPECT_TRUE(backend().wait(0, stream).ok());
+    backend().destroy_graph(0, graph);
+  }
+  EXPECT_TRUE(backend().wait(0, stream).ok());
+  backend().destroy_stream(0, stream);
+  return values[3];
+}
+
+TEST(Streams, AKernelStartsBeforeTheOneInFrontHasEnded) {
+  for (const bool as_graph : {false, true}) {
+    EXPECT_EQ(handed_on(true, as_graph), std::vector<uint32_t>(32, 3));
+    EXPECT_NE(handed_on(false, as_graph), std::vector<uint32_t>(32, 3));  // it read too early
+  }
+}
+
+RSR_KERNEL(32) never_wait(Sums) {}
+
+TEST(StreamsDeathTest, AKernelThatDoesNotWaitEndsTheProgram) {
+  EXPECT_DEATH(run({1, 1, 32, 0}, never_wait, {}), "has_waited");
 }
 
 TEST(Devices, AreFoundByTheirNames) {

@@ -114,6 +114,7 @@ RSR_DEVICE void write_results(const Job& job, const Memory& memory) {
 template <class Values, int kTokens>
 RSR_KERNEL(kMostThreads) floats_kernel(Job job) {
   const Memory memory = memory_of<kTokens>(job);
+  simt::wait_for_previous();
   const int unit = simt::thread() / kPairs;
   const Place at = {simt::thread() % kPairs, unit % job.slots, unit / job.slots};
   const int tile = simt::block_x() * job.block_tiles + at.tile;

@@ -131,6 +131,7 @@ RSR_KERNEL(kThreads) groups_kernel(Groups p) {
   for (int i = simt::thread(); i < kTokens + kTokens * p.span * p.k; i += kThreads) {
     memory.x_sums[i] = 0;  // and the sums behind them
   }
+  simt::wait_for_previous();
   int32_t x_sums[kTokens] = {};
   Strand<Kind> strand(p, memory.x, memory.exchange[simt::warp()]);
   for (int tile = 0; tile < p.tiles(); ++tile) {

@@ -124,6 +124,7 @@ template <class F, int N>
 RSR_KERNEL(kThreads)
 grouped(Multiply p) {
   auto& s = simt::shared<GroupedShared<N>>();
+  simt::wait_for_previous();
   const BlockPlace place = block_place<1>(p);
   const PackedMatrix& m = p.matrices[place.matrix];
   const int first_vector = simt::block_y() * N * kVectors;

@@ -215,8 +215,9 @@ many_vectors(Multiply p) {
     }
     simt::copies_commit();  // batches are counted: one for every chunk, be it empty
   };
-  for (int chunk = 0; chunk < S::kStages - 1; ++chunk) copy(chunk);
   F::fill(s.table);
+  simt::wait_for_previous();
+  for (int chunk = 0; chunk < S::kStages - 1; ++chunk) copy(chunk);
 
   WarpSums<F, S> sums;
   for (int chunk = 0; chunk * kChunkLines < m.tile_lines; ++chunk) {

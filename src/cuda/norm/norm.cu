@@ -13,6 +13,7 @@ RSR_KERNEL(threads)
 rows(Params p) {
   auto& s = simt::shared<Shared>();
   Columns<each, threads> mine;
+  simt::wait_for_previous();
   read_row(p, mine);
   if (p.out.weight != nullptr) normalise(s, p.out, p.cols, mine);
   if (p.out.y != nullptr) {
@@ -65,6 +66,7 @@ constexpr int kGateThreads = 256;
 
 /// A thread per element.
 RSR_KERNEL(kGateThreads) gate_each(Gate p) {
+  simt::wait_for_previous();
   const int c = simt::block_x() * kGateThreads + simt::thread();
   if (c >= p.cols) return;
   const int64_t at = static_cast<int64_t>(simt::block_y()) * p.cols + c;

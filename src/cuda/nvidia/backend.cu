@@ -164,6 +164,15 @@ Status check(cudaError_t code, const char* what) {
                cudaGetErrorName(code), ")");
 }
 
+Result<bool> starts_beside(int device) {
+  constexpr int kFirst = 9;
+  int major = 0;
+  RSR_RETURN_IF_ERROR(
+      check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device),
+            "cudaDeviceGetAttribute"));
+  return major >= kFirst;
+}
+
 Result<const Backend*> backend() {
   static const NvidiaBackend only;
   return static_cast<const Backend*>(&only);

@@ -12,6 +12,10 @@ namespace rsr::cuda::nvidia {
 /// An error with the runtime's words; ok for cudaSuccess.
 Status check(cudaError_t code, const char* what);
 
+/// Whether kernels of this device can start beside the one before them: from compute capability 9.0
+/// on, which wait_for_previous() is compiled for.
+Result<bool> starts_beside(int device);
+
 /// Makes a device that of the calling thread's calls, as long as this object lives; then the one
 /// before is it again, which may be another library's choice (torch's).
 class ChosenDevice {
@@ -54,6 +58,14 @@ Status launch(int device, void* stream, const simt::Launch& how, void (*kernel)(
   config.blockDim = dim3(static_cast<unsigned>(how.threads));
   config.dynamicSmemBytes = how.shared_bytes;
   config.stream = static_cast<cudaStream_t>(stream);
+  // Blocks start beside the kernel before, and wait for its end by themselves: the launch and the
+  // first weights are no longer waited for. Kept in graphs that are captured.
+  cudaLaunchAttribute beside = {};
+  beside.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  beside.val.programmaticStreamSerializationAllowed = 1;
+  RSR_ASSIGN_OR_RETURN(const bool able, starts_beside(device));
+  config.attrs = &beside;
+  config.numAttrs = able && stream != nullptr ? 1 : 0;
   return check(cudaLaunchKernelEx(&config, kernel, params), "launch of a kernel");
 }
 

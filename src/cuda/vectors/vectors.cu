@@ -141,6 +141,7 @@ template <class T>
 RSR_KERNEL(kMostThreads)
 quantise_vectors(Vectors p) {
   auto& s = simt::shared<Shared>();
+  simt::wait_for_previous();
   const Row<T> row(p.floats, simt::block_x(), p.cols);
   const uint32_t most = largest_magnitude(s, row);
   const bool finite = most < kInfinity;
@@ -154,6 +155,7 @@ quantise_vectors(Vectors p) {
 }
 
 RSR_KERNEL(kMostThreads) copy_vectors(Vectors p) {
+  simt::wait_for_previous();
   const Row<I8> row(p.integers, simt::block_x(), p.cols);
   write_vector(p, simt::shared<Shared>(), row, Copied());
 }
@@ -162,6 +164,7 @@ template <class T>
 RSR_KERNEL(kMostThreads)
 spoil_results(Spoil p) {
   auto& s = simt::shared<Shared>();
+  simt::wait_for_previous();
   const Row<T> row(p.x, simt::block_x(), p.cols);
   if (largest_magnitude(s, row) < kInfinity) return;
   float* y = p.y + static_cast<int64_t>(simt::block_x()) * p.rows;
