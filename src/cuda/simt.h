@@ -108,6 +108,15 @@ RSR_DEVICE int32_t warp_sum(int32_t value) {
   return __reduce_add_sync(kAll, value);
 }
 
+/// Other blocks see what this thread has written before what it writes from here on, and it sees
+/// what they had written before what it has read.
+RSR_DEVICE void fence() {
+  __threadfence();
+}
+/// A float that another block of this kernel has written: past the first cache.
+RSR_DEVICE float load_fresh(const float* at) {
+  return __ldcg(at);
+}
 template <class T>
 RSR_DEVICE T atomic_add(T* at, T value) {
   return atomicAdd(at, value);

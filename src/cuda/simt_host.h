@@ -131,6 +131,10 @@ inline int32_t warp_sum(int32_t value) {
   return over_warp(value, [](int32_t a, int32_t b) { return a + b; });
 }
 
+inline void fence() {}
+inline float load_fresh(const float* at) {
+  return *at;
+}
 template <class T>
 T atomic_add(T* at, T value) {
   const T before = *at;

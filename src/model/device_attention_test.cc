@@ -27,6 +27,7 @@ struct OnDevice {
         states(stream, std::vector<float>(p.queries.size() / p.shape.dim * chunks *
                                               (kernels::kStateHead + p.kv.value_stride),
                                           std::nanf(""))),
+        arrived(stream, std::vector<int32_t>(2 * p.queries.size() / p.shape.dim)),
         kv(p.kv),
         provided(chunks) {
     kv.data = cache.data();
@@ -38,8 +39,17 @@ struct OnDevice {
             cosine.data(),   sine.data(),   kv};
   }
   Attend attend() const {
-    return {queries.data(), out.data(), p.query_heads(), p.shape.batch,
-            start.data(),   provided,   states.data(),   kv};
+    return {queries.data(), out.data(),     p.query_heads(),
+            p.shape.batch,  start.data(),   provided,
+            states.data(),  arrived.data(), kv};
+  }
+  Attend append_and_attend() const {
+    Attend both = attend();
+    both.keys = keys.data();
+    both.values = values.data();
+    both.cosine = cosine.data();
+    both.sine = sine.data();
+    return both;
   }
 
   /// Of the tokens of the batch, which are the last ones.
@@ -53,6 +63,7 @@ struct OnDevice {
   DeviceArray<float> queries, keys, values, cosine, sine;
   DeviceArray<int32_t> start;
   DeviceArray<float> out, states;
+  DeviceArray<int32_t> arrived;
   KvHeads kv;
   int provided;
 };
@@ -93,6 +104,20 @@ class CudaAttention : public OnDevices {
     const auto cache = on.cache.read();
     EXPECT_EQ(std::memcmp(cache.data(), problem.cache.data(), cache.size()), 0);
     run(&Operations::attend, on.attend());
+    expect_bits(on.out.read(), problem.attend(turned));
+    EXPECT_EQ(on.arrived.read(), std::vector<int32_t>(on.arrived.size()));
+    if (shape.batch == 1) expect_same_at_once(problem, chunks, turned);
+  }
+  /// One operation that appends and attends; `problem` has appended.
+  void expect_same_at_once(const AttentionProblem& problem, int chunks,
+                           const std::vector<float>& turned) {
+    AttentionProblem before(problem.shape);
+    before.append(0, problem.shape.start);
+    const OnDevice on(stream, before, chunks);
+    run(&Operations::attend, on.append_and_attend());
+    const auto cache = on.cache.read();
+    EXPECT_EQ(std::memcmp(cache.data(), problem.cache.data(), cache.size()), 0);
+    EXPECT_EQ(on.queries.read(), problem.queries);
     expect_bits(on.out.read(), problem.attend(turned));
   }
   /// In one order only, for what takes long.
@@ -211,10 +236,8 @@ TEST_P(CudaAttention, AGraphServesEveryPosition) {
   AttentionProblem problem(shape);
   problem.append(0, problem.positions());
   const OnDevice on(stream, problem, 2);
-  Result<Graph> graph = stream.capture([&] {
-    const Status status = stream.run(&Operations::rope_append, on.append());
-    return status.ok() ? stream.run(&Operations::attend, on.attend()) : status;
-  });
+  Result<Graph> graph =
+      stream.capture([&] { return stream.run(&Operations::attend, on.append_and_attend()); });
   ASSERT_TRUE(graph.ok());
   for (const int32_t start : {7, 255, 256, 299}) {
     // The token of the problem, with the keys and values that the CPU has at this position.

@@ -57,14 +57,27 @@ Status DeviceSequence::attention(const Tile& tile, const DeviceLayer& layer, int
   const auto heads = static_cast<int32_t>(c.num_heads);
   const auto* start = b_.control.as<int32_t>();
   const cuda::KvHeads kv = kv_heads(index);
-  RSR_RETURN_IF_ERROR(stream_.run(
-      &Operations::rope_append,
-      cuda::RopeAppend{b_.queries.as<float>(), b_.keys.as<float>(), b_.values.as<float>(), heads,
-                       tile.batch, start, cosine_.as<float>(), sine_.as<float>(), kv}));
-  RSR_RETURN_IF_ERROR(
-      stream_.run(&Operations::attend,
-                  cuda::Attend{b_.queries.as<float>(), b_.mixed.as<float>(), heads, tile.batch,
-                               start, tile.chunks, b_.states.as<float>(), kv}));
+  cuda::Attend attend = {
+      b_.queries.as<float>(), b_.mixed.as<float>(),     heads, tile.batch, start, tile.chunks,
+      b_.states.as<float>(),  b_.arrived.as<int32_t>(), kv};
+  const cuda::RopeAppend append = {b_.queries.as<float>(),
+                                   b_.keys.as<float>(),
+                                   b_.values.as<float>(),
+                                   heads,
+                                   tile.batch,
+                                   start,
+                                   cosine_.as<float>(),
+                                   sine_.as<float>(),
+                                   kv};
+  if (tile.batch == 1) {  // one operation does both
+    attend.keys = append.keys;
+    attend.values = append.values;
+    attend.cosine = append.cosine;
+    attend.sine = append.sine;
+  } else {
+    RSR_RETURN_IF_ERROR(stream_.run(&Operations::rope_append, append));
+  }
+  RSR_RETURN_IF_ERROR(stream_.run(&Operations::attend, attend));
   auto* mixed = b_.mixed.as<float>();
   const cuda::Norm sub = {
       mixed, nullptr, static_cast<int32_t>(c.q_dim()), tile.batch,

@@ -85,6 +85,7 @@ Status DeviceSequence::reserve(int64_t positions, KvType type) {
   layer_bytes_ = kv_.head_bytes * c.num_kv_heads;
   RSR_RETURN_IF_ERROR(reserve_array<uint8_t>(device, layer_bytes_ * c.num_layers, &cache_));
   kv_.data = cache_.as<uint8_t>();
+  RSR_RETURN_IF_ERROR(stream_.clear(cache_.data(), cache_.bytes()));  // blocks of 16 are read whole
   RSR_RETURN_IF_ERROR(reserve_array<float>(device, positions * c.head_dim / 2, &cosine_));
   RSR_RETURN_IF_ERROR(reserve_array<float>(device, positions * c.head_dim / 2, &sine_));
   const int64_t state = kernels::kStateHead + kv_.value_stride;
@@ -103,6 +104,8 @@ Status DeviceSequence::reserve(int64_t positions, KvType type) {
   RSR_RETURN_IF_ERROR(reserve_array<int8_t>(device, tile_ * int8_stride(widest), &b_.int8));
   RSR_RETURN_IF_ERROR(reserve_array<int32_t>(device, tile_, &b_.int8_sums));
   RSR_RETURN_IF_ERROR(reserve_array<int32_t>(device, 1 + tile_, &b_.control));
+  RSR_RETURN_IF_ERROR(reserve_array<int32_t>(device, 2 * tile_ * c.num_heads, &b_.arrived));
+  RSR_RETURN_IF_ERROR(stream_.clear(b_.arrived.data(), b_.arrived.bytes()));
   RSR_ASSIGN_OR_RETURN(control_, cuda::PinnedMemory::create(
                                      device, static_cast<size_t>(1 + tile_) * sizeof(int32_t)));
   return reserve_logits(1);
@@ -172,9 +175,14 @@ Status DeviceSequence::run_tile(std::span<const int32_t> tokens, int64_t start, 
     RSR_RETURN_IF_ERROR(ask({batch, chunks_for(end), states, states > 0 ? row : 0}));
     return stream_.wait();
   }
-  cuda::Graph& graph = graphs_[provided_chunks(end)];
+  const Tile one = {1, provided_chunks(end), 1, 0};
+  const auto [found, is_new] = graphs_.try_emplace(one.chunks);
+  if (is_new) {  // loads the kernels, which not every driver can do during a capture
+    RSR_RETURN_IF_ERROR(ask(one));
+    return stream_.wait();
+  }
+  cuda::Graph& graph = found->second;
   if (graph.empty()) {
-    const Tile one = {1, provided_chunks(end), 1, 0};
     RSR_ASSIGN_OR_RETURN(graph, stream_.capture([&] { return ask(one); }));
   }
   RSR_RETURN_IF_ERROR(stream_.launch(graph));

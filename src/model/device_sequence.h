@@ -29,6 +29,7 @@ struct DeviceBuffers {
   cuda::Memory int8_scales;
   cuda::Memory linear_normed;  // floats through a linear's own norm
   cuda::Memory states;         // of attention
+  cuda::Memory arrived;        // blocks of attention; zeros between launches
   cuda::Memory logits;
 };
 
@@ -109,7 +110,8 @@ class DeviceSequence {
   cuda::PinnedMemory control_;
   cuda::PinnedMemory logits_;
   int64_t logits_rows_ = 0;
-  std::map<int32_t, cuda::Graph> graphs_;  // of one token with logits, by chunks
+  /// Of one token with logits, by chunks. The first such token does without.
+  std::map<int32_t, cuda::Graph> graphs_;
 };
 
 }  // namespace rsr::model

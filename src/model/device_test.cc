@@ -71,6 +71,7 @@ TEST_P(DeviceGolden, LogitsAreTheHosts) {
   Both both(RSR_SOURCE_DIR "/tests/golden/models/" + name, device);
   Sequence sequence = both.sequence(KvType::f32);
   both.read(sequence, some_ids(5, both.vocab()), 5);  // a prompt, with all logits
+  both.read(sequence, some_ids(1, both.vocab()), 1);
   both.read(sequence, some_ids(1, both.vocab()), 1);  // a graph is captured
   both.read(sequence, some_ids(1, both.vocab()), 1);  // and used again
   sequence.length = 3;                                // some tokens are forgotten
@@ -106,7 +107,7 @@ TEST_P(DeviceSequences, ChunksOfPositionsAreMergedAsOnTheHost) {
   Both both(directory_.path(), GetParam());
   Sequence sequence = both.sequence(KvType::f16);
   both.read(sequence, some_ids(255, both.vocab()), 1);
-  for (int i = 0; i < 3; ++i) both.read(sequence, some_ids(1, both.vocab()), 1);  // 256, 257, 258
+  for (int i = 0; i < 4; ++i) both.read(sequence, some_ids(1, both.vocab()), 1);  // 256 to 259
   both.read(sequence, some_ids(270, both.vocab()), 1);  // tiles of a prompt
   both.read(sequence, some_ids(1, both.vocab()), 1);
 }

@@ -1,8 +1,9 @@
-// A token alone: a block per chunk and head (or query), whose states a second kernel merges; with
-// many tokens a block goes over all chunks itself. Keys and values pass through shared memory once
+// A token alone: a block per chunk and head (or query); the one that ends last merges all states.
+// With many tokens a block goes over all chunks itself. The blocks of the last chunk first write the
+// token's key and value where they come with it: a launch less. Keys and values pass through shared memory once
 // for all queries of a block.
 #include "base/check.h"
-#include "cuda/attention/attend_values.cuh"
+#include "cuda/attention/attend_merge.cuh"
 #include "cuda/launch.h"
 
 namespace rsr::cuda::RSR_SIMT {
@@ -10,10 +11,8 @@ namespace {
 
 using kernels::KvType;
 
-constexpr int kMergeThreads = 128;
-
 template <class T, int queries>
-RSR_KERNEL_BLOCKS((AttendShape<T, queries>::kMostThreads), queries > 4 ? 3 : 2)
+RSR_KERNEL_BLOCKS((AttendShape<T, queries>::kMostThreads), (AttendShape<T, queries>::kBlocks))
 attend_chunks(AttendWork w) {
   using Shape = AttendShape<T, queries>;
   auto& s = simt::shared<typename Shape::Shared>();
@@ -29,6 +28,8 @@ attend_chunks(AttendWork w) {
     span.end = smaller(span.end, span.chunk + 1);
   }
   if (span.chunk >= span.end) return;
+  const bool has_last = span.end * kPositions >= span.seen;
+  if (w.p.keys != nullptr && has_last) append_token(s.append, w.p, head_of(w), start);
   AttendBlock<T, queries> block(w, s, start, span);
   load_queries(block);
   typename Shape::Sums sums = {};
@@ -49,51 +50,7 @@ attend_chunks(AttendWork w) {
     merge_chunk(block, chunk, of_chunk, sums);
   }
   write_sums(block, sums);
-}
-
-/// Of a chunk whose state is merged into those before it.
-struct ChunkState {
-  float top;
-  float total;
-  float keep;
-  float take;
-};
-
-/// A block per token and query. The tops say at once what all merges multiply with; then the sums
-/// of a column wait for nothing but each other.
-RSR_KERNEL(kMergeThreads) merge_chunks(Attend p) {
-  auto* chunks = &simt::shared<ChunkState>();
-  simt::wait_for_previous();
-  const int64_t row = simt::block_x();
-  const int seen = *p.start + simt::block_x() / p.query_heads + 1;
-  const int count = (seen + kPositions - 1) / kPositions;
-  const int stride = kernels::kStateHead + p.kv.value_stride;
-  const float* states = p.states + row * p.chunks * stride;
-  for (int c = simt::thread(); c < count; c += kMergeThreads) {
-    chunks[c].top = states[c * stride];
-    chunks[c].total = states[c * stride + 1];
-  }
-  simt::sync();
-  for (int c = simt::thread(); c < count; c += kMergeThreads) {
-    float before = chunks[0].top;
-    for (int i = 1; i < c; ++i) before = chunks[i].top > before ? chunks[i].top : before;
-    const Merge m = merge_of_tops(before, chunks[c].top);
-    chunks[c].keep = m.keep;
-    chunks[c].take = m.take;
-  }
-  simt::sync();
-  float total = chunks[0].total;
-  for (int c = 1; c < count; ++c) {
-    total = merged(total, chunks[c].total, chunks[c].keep, chunks[c].take);
-  }
-  for (int d = simt::thread(); d < p.kv.dim; d += kMergeThreads) {
-    const float* at = states + kernels::kStateHead + d;
-    float sum = *at;
-    for (int c = 1; c < count; ++c) {
-      sum = merged(sum, at[c * stride], chunks[c].keep, chunks[c].take);
-    }
-    p.out[row * p.kv.dim + d] = simt::divide(sum, total);
-  }
+  if (!w.whole && is_last_block(block)) merge_chunks(block);
 }
 
 template <class T, int queries>
@@ -103,7 +60,8 @@ Status launch_attend(int device, void* stream, const Attend& p) {
   AttendWork w;
   w.p = p;
   w.tiles = simt::ceil_div(p.batch * (p.query_heads / p.kv.heads), queries);
-  w.whole = p.chunks == 1 || w.tiles * p.kv.heads >= kManyBlocks;
+  w.whole = p.chunks == 1 || p.chunks > kMostMerged<T, queries> ||
+            w.tiles * p.kv.heads >= kManyBlocks;
   w.column_blocks = simt::ceil_div(p.kv.value_stride, Shape::kMostColumns);
   const int columns = w.column_blocks > 1 ? Shape::kMostColumns : p.kv.value_stride;
   const int of_values = columns / Shape::kColumns * Shape::kParts;
@@ -114,11 +72,7 @@ Status launch_attend(int device, void* stream, const Attend& p) {
                        static_cast<size_t>(p.kv.dim) * Shape::kPitch * sizeof(float);
   const simt::Launch how = {p.kv.heads * w.tiles * w.column_blocks, w.whole ? 1 : p.chunks, threads,
                             bytes};
-  RSR_RETURN_IF_ERROR(launch(device, stream, how, attend_chunks<T, queries>, w));
-  if (w.whole) return {};
-  const simt::Launch merge = {p.batch * p.query_heads, 1, kMergeThreads,
-                              static_cast<size_t>(p.chunks) * sizeof(ChunkState)};
-  return launch(device, stream, merge, merge_chunks, p);
+  return launch(device, stream, how, attend_chunks<T, queries>, w);
 }
 
 /// Few queries, or so few chunks that blocks of one query do not fill a GPU: then a query alone is
@@ -138,6 +92,7 @@ Status attend_type(int device, void* stream, const Attend& p) {
 }  // namespace
 
 Status attend(int device, void* stream, const Attend& p) {
+  RSR_CHECK(p.keys == nullptr || p.batch == 1);
   switch (p.kv.type) {
     case KvType::f32:
       return attend_type<float>(device, stream, p);

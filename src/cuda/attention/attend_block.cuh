@@ -4,6 +4,7 @@
 
 #include <type_traits>
 
+#include "cuda/attention/append.cuh"
 #include "cuda/attention/slices.cuh"
 
 namespace rsr::cuda::RSR_SIMT {
@@ -34,6 +35,8 @@ struct AttendShape {
   static constexpr int kMostThreads =
       kMostColumns / kColumns * kParts + (queries > 4 ? 0 : kTotalThreads);
   static constexpr bool kScaled = std::is_same_v<T, int8_t>;
+  // Of a multiprocessor: what 228 KB of shared memory hold, 96 KB each with scaled weights.
+  static constexpr int kBlocks = queries > 4 && !kScaled ? 3 : 2;
 
   /// Behind it come the queries: [dim][kPitch].
   struct alignas(16) Shared {
@@ -46,6 +49,8 @@ struct AttendShape {
     float keep[queries];
     float take[queries];
     int32_t seen[queries];  // positions in all; 0: no such query
+    AppendShared append;
+    bool is_last;  // of the blocks that share these queries
   };
 
   /// What this thread adds up over the positions: columns and queries of its part.
@@ -53,6 +58,26 @@ struct AttendShape {
   /// Two positions.
   using Scores = float[2][kPart];
 };
+
+RSR_DEVICE int head_of(const AttendWork& w) {
+  return simt::block_x() / w.column_blocks / w.tiles;
+}
+
+RSR_DEVICE Angles angles_of(const Attend& p, int position) {
+  const int half = p.kv.dim / 2;
+  const int64_t at = static_cast<int64_t>(position) * half;
+  return {p.cosine + at, p.sine + at, half};
+}
+
+/// The token's key and value, by each block that will read them: they all write the same bytes.
+RSR_DEVICE void append_token(AppendShared& s, const Attend& p, int head, int position) {
+  uint8_t* of_head = p.kv.data + head * p.kv.head_bytes;
+  const int64_t row = static_cast<int64_t>(head) * p.kv.dim;
+  append_key(s, p.kv, of_head, p.keys + row, angles_of(p, position), position);
+  simt::sync();  // `s` is free again
+  append_value(s, p.kv, of_head, p.values + row, position);
+  simt::sync();
+}
 
 /// What the functions of a block share.
 template <class T, int queries>
@@ -66,7 +91,7 @@ struct AttendBlock {
         whole(w.whole),
         s(shared),
         span(of_block),
-        head(simt::block_x() / w.column_blocks / w.tiles),
+        head(head_of(w)),
         first(simt::block_x() / w.column_blocks % w.tiles * queries),
         first_column(simt::block_x() % w.column_blocks * Shape::kMostColumns),
         group(w.p.query_heads / w.p.kv.heads),
@@ -111,18 +136,20 @@ struct AttendBlock {
   Slices<T, queries> slices;
 };
 
-/// Queries divided by sqrt(dim), side by side, and empty states.
+/// Queries, turned, divided by sqrt(dim), side by side, and empty states.
 template <class T, int queries>
 RSR_DEVICE void load_queries(AttendBlock<T, queries>& b) {
   constexpr int kPitch = AttendShape<T, queries>::kPitch;
   const int dim = b.p.kv.dim;
   const int pairs = b.p.batch * b.group;
+  const Angles angles = b.p.keys != nullptr ? angles_of(b.p, b.start) : Angles{};
   const float scale = simt::divide(1.0f, simt::square_root(static_cast<float>(dim)));
   for (int q = simt::warp(); q < queries; q += simt::threads() / simt::kWarp) {
     const bool exists = b.first + q < pairs;
     const float* from = b.p.queries + (exists ? b.row_of(b.first + q) * dim : 0);
     for (int d = simt::lane(); d < dim; d += simt::kWarp) {
-      b.query[d * kPitch + q] = exists ? from[d] * scale : 0.0f;
+      const float of_dim = b.p.keys != nullptr ? turned(from, angles, d) : from[d];
+      b.query[d * kPitch + q] = exists ? of_dim * scale : 0.0f;
     }
   }
   const int q = simt::thread();

@@ -117,7 +117,7 @@ RSR_DEVICE void write_column(const AttendBlock<T, queries>& b, int query, int co
   const int stride = kernels::kStateHead + b.p.kv.value_stride;
   float* state = b.p.states + (row * b.p.chunks + b.span.chunk) * stride;
   state[kernels::kStateHead + column] = sum;
-  if (column > 0) return;
+  if (column > b.first_column) return;  // blocks of other columns write the same
   state[0] = b.s.top[query];
   state[1] = b.s.total[query];
 }

@@ -51,7 +51,14 @@ struct Attend {
   // chunks go through `states` [batch][query_heads][chunks][16 + value_stride], not needed for one.
   int32_t chunks = 0;
   float* states = nullptr;
+  int32_t* arrived = nullptr;  // [2 * batch * query_heads] zeros, and zeros again in the end
   KvHeads kv;
+  // A token alone may come as it is, with its key and value: then this is rope_append, too, but for
+  // the queries, which stay as they are. Null: all that has been done.
+  const float* keys = nullptr;    // [heads * dim]
+  const float* values = nullptr;  // [heads * dim]
+  const float* cosine = nullptr;  // [positions][dim / 2]
+  const float* sine = nullptr;
 };
 
 }  // namespace rsr::cuda

@@ -1,7 +1,7 @@
 // Half a warp per group of rows, a lane per column modulo 16: that is the order of the additions.
 //
 // Weights come through a ring in shared memory, a ring for each half warp, so that no block waits:
-// 16 bytes a lane and copy, 256 of a row; 4 KB are on their way per half warp, 224 KB on a
+// 16 bytes a lane and copy, 256 of a row; 4 KB are on their way per half warp, 192 KB on a
 // multiprocessor of an H200 at batch 1, whatever the order of the additions lets it do meanwhile. x
 // comes from the first cache. Instructions per weight at batch 1: 5.9, a load, a widening, a
 // product and a sum among them (an H200's memory allows 13 for 16 bits); per weight and token at
@@ -131,7 +131,7 @@ RSR_DEVICE void multiply_group(const Dense& p, Ring<rows>& ring, const int64_t (
 /// weights for all vectors come one after the other, and find them in the second cache. A group
 /// beyond the count works on the last place again (its warp has barriers) and writes nothing.
 template <bool is_f16, bool aligned, int rows, int tokens>
-RSR_KERNEL_BLOCKS(kThreads, tokens > 4 ? 4 : 7)
+RSR_KERNEL_BLOCKS(kThreads, tokens > 4 ? 4 : 6)
 dense_rows(Dense p) {
   auto& s = simt::shared<Shared<rows>>();
   simt::wait_for_previous();

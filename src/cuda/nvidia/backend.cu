@@ -157,22 +157,6 @@ class NvidiaBackend : public Backend {
 
 }  // namespace
 
-Status check(cudaError_t code, const char* what) {
-  if (code == cudaSuccess) return {};
-  cudaGetLastError();  // it is not to be found by whoever asks next
-  return error(ErrorCode::io_error, what, ": ", cudaGetErrorString(code), " (",
-               cudaGetErrorName(code), ")");
-}
-
-Result<bool> starts_beside(int device) {
-  constexpr int kFirst = 9;
-  int major = 0;
-  RSR_RETURN_IF_ERROR(
-      check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device),
-            "cudaDeviceGetAttribute"));
-  return major >= kFirst;
-}
-
 Result<const Backend*> backend() {
   static const NvidiaBackend only;
   return static_cast<const Backend*>(&only);
