@@ -97,19 +97,10 @@ Status DeviceSequence::feed_forward(const Tile& tile, const DeviceLayer& layer,
   const ModelConfig& c = model_.config;
   auto* gated = b_.gate.as<float>();
   auto* normed = b_.normed.as<float>();
-  const std::array<Output, 2> both = {Output{&layer.at(gate), gated},
-                                      Output{&layer.at(up), b_.up.as<float>()}};
-  RSR_RETURN_IF_ERROR(multiply(tile, normed, both));
-  const auto activation =
-      c.activation == Activation::relu2 ? cuda::GateActivation::relu2 : cuda::GateActivation::silu;
-  const cuda::Gate p = {gated,
-                        b_.up.as<float>(),
-                        activation,
-                        static_cast<int32_t>(c.intermediate_size),
-                        tile.batch,
-                        outputs(layer.ffn_sub_norm.as<float>(), c.intermediate_size, gated,
-                                read_int8(layer, {down}))};
-  RSR_RETURN_IF_ERROR(stream_.run(&Operations::gate, p));
+  const GateAndUp both = {Output{&layer.at(gate), gated}, Output{&layer.at(up), b_.up.as<float>()}};
+  const cuda::NormOutputs inner =
+      outputs(layer.ffn_sub_norm.as<float>(), c.intermediate_size, gated, read_int8(layer, {down}));
+  RSR_RETURN_IF_ERROR(multiply_gated(tile, normed, both, inner));
   const Output to_hidden = {&layer.at(down), normed};
   RSR_RETURN_IF_ERROR(multiply(tile, gated, {&to_hidden, 1}));
   const cuda::Norm sum = {normed, b_.hidden.as<float>(), static_cast<int32_t>(c.hidden_size),
@@ -151,79 +142,6 @@ cuda::KvHeads DeviceSequence::kv_heads(int64_t layer) const {
   cuda::KvHeads kv = kv_;
   kv.data += layer * layer_bytes_;
   return kv;
-}
-
-/// Linears of int8 vectors without norms of their own, of one format, go together, and first: what
-/// they read has been quantised by the norm in front, and others may need that memory.
-Status DeviceSequence::multiply(const Tile& tile, const float* x, std::span<const Output> outputs) {
-  cuda::Multiply together = int8_product(tile);
-  const auto joins = [&](const DeviceLinear& linear) {
-    return linear.input() == DeviceInput::int8 && linear.norm() == nullptr &&
-           (together.count == 0 ||
-            (linear.format() == together.format && linear.alphabet() == together.alphabet));
-  };
-  std::array<const Output*, cuda::kMostMatrices> alone = {};
-  size_t left = 0;
-  for (const Output& output : outputs) {
-    if (joins(*output.linear)) {
-      add(*output.linear, output.y, &together);
-    } else {
-      alone[left++] = &output;
-    }
-  }
-  if (together.count > 0) RSR_RETURN_IF_ERROR(stream_.run(&Operations::multiply, together));
-  for (size_t i = 0; i < left; ++i) RSR_RETURN_IF_ERROR(multiply_alone(tile, x, *alone[i]));
-  return {};
-}
-
-/// The vectors that were quantised last, and no matrix yet.
-cuda::Multiply DeviceSequence::int8_product(const Tile& tile) const {
-  cuda::Multiply p;
-  p.x = b_.int8.as<int8_t>();
-  p.batch = tile.batch;
-  p.x_sums = b_.int8_sums.as<int32_t>();
-  p.token_scales = b_.int8_scales.as<float>();
-  return p;
-}
-
-void DeviceSequence::add(const DeviceLinear& linear, float* y, cuda::Multiply* p) {
-  p->format = linear.format();
-  p->alphabet = linear.alphabet();
-  p->x_stride = int8_stride(linear.cols());
-  p->matrices[p->count++] = linear.packed(y);
-}
-
-Status DeviceSequence::multiply_alone(const Tile& tile, const float* x, const Output& output) {
-  const DeviceLinear& linear = *output.linear;
-  const bool int8 = linear.input() == DeviceInput::int8;
-  if (linear.norm() != nullptr) {
-    auto* own = b_.linear_normed.as<float>();
-    cuda::Norm norm = {x, nullptr, static_cast<int32_t>(linear.cols()), tile.batch,
-                       outputs(linear.norm(), linear.cols(), own, int8)};
-    norm.out.eps = linear.norm_eps();
-    RSR_RETURN_IF_ERROR(stream_.run(&Operations::norm, norm));
-    x = own;
-  }
-  if (int8) {
-    cuda::Multiply p = int8_product(tile);
-    add(linear, output.y, &p);
-    return stream_.run(&Operations::multiply, p);
-  }
-  if (linear.dense()) {
-    cuda::Dense dense = linear.dense_rows(output.y);
-    dense.x = x;
-    dense.batch = tile.batch;
-    return stream_.run(&Operations::dense, dense);
-  }
-  cuda::Floats p;
-  p.format = linear.format();
-  p.alphabet = linear.alphabet();
-  p.w = linear.packed(output.y);
-  p.x = x;
-  p.x_stride = linear.cols();
-  p.cols = static_cast<int32_t>(linear.cols());
-  p.batch = tile.batch;
-  return stream_.run(&Operations::floats, p);
 }
 
 }  // namespace rsr::model

@@ -1,6 +1,7 @@
 // A sequence of tokens on a device: its cache, its buffers, and the pass through the model there.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -88,6 +89,11 @@ class DeviceSequence {
     float* y;
   };
   Status multiply(const Tile& tile, const float* x, std::span<const Output> outputs);
+  /// activation(gate) * up, and what a norm makes of it.
+  using GateAndUp = std::array<Output, 2>;
+  Status multiply_gated(const Tile& tile, const float* x, const GateAndUp& both,
+                        const cuda::NormOutputs& out);
+  static bool goes_with(const DeviceLinear& linear, const cuda::Multiply& others);
   Status multiply_alone(const Tile& tile, const float* x, const Output& output);
   cuda::Multiply int8_product(const Tile& tile) const;
   static void add(const DeviceLinear& linear, float* y, cuda::Multiply* p);

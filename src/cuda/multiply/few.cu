@@ -13,9 +13,11 @@
 // (2,048), 53 for t5 (1,280); 4.3 TB/s leave a multiprocessor 13.8 clocks for that, of four each.
 #include <type_traits>
 
+#include "base/check.h"
 #include "cuda/multiply/results.cuh"
 #include "cuda/multiply/sums.cuh"
 #include "cuda/multiply/ways.h"
+#include "cuda/norm/activation.cuh"
 
 namespace rsr::cuda::RSR_SIMT {
 namespace {
@@ -70,7 +72,35 @@ RSR_DEVICE void write_results(const Multiply& p, const PackedMatrix& m, const ui
   });
 }
 
-template <class F, int N, int R, int warps>
+/// Of a gate and its up: the tile of each that the block has.
+template <int threads>
+RSR_DEVICE void write_gated(const Multiply& p, const uint32_t* block_sums, int first_row) {
+  const PackedMatrix& gate = p.matrices[0];
+  const PackedMatrix& up = p.matrices[1];
+  share_out<threads, kTileRows * kVectors>([&](int i) {
+    const unsigned at_row = static_cast<unsigned>(i) % kTileRows;
+    const unsigned vector = static_cast<unsigned>(i) / kTileRows;
+    const int row = first_row + static_cast<int>(at_row);
+    if (row >= gate.rows || static_cast<int>(vector) >= p.batch) return;
+    const VectorTerms terms = vector_terms(p, static_cast<int>(vector));
+    const auto value = [&](const PackedMatrix& m, unsigned of_block) {
+      const uint32_t sum = block_sums[place_of_sum<1>(of_block, vector)];
+      const int32_t exact = exact_sum(p, sum, terms.correction);
+      return scaled(static_cast<float>(exact), terms, scale_of_row(m, row));
+    };
+    const float result = activate(p.activation, value(gate, at_row), value(up, kTileRows + at_row));
+    *results_at(gate, row, static_cast<int>(vector)) = simt::to_bits(result);
+  });
+}
+
+template <int R, int warps, bool gated>
+RSR_DEVICE TileCursor<R, warps> tiles_of_block(const Multiply& p, BlockPlace place, int first,
+                                               int lines, LanePlace at) {
+  if constexpr (gated) return {p.matrices, place.tile, first, lines, at};
+  return {p.matrices[place.matrix], place.tile, first, lines, at};
+}
+
+template <class F, int N, int R, int warps, bool gated = false>
 RSR_KERNEL((sharers<F, N, warps>()))
 few_vectors(Multiply p) {
   constexpr int kThreads = warps * simt::kWarp;
@@ -78,12 +108,12 @@ few_vectors(Multiply p) {
   using Shared = FewShared<F, N, R>;
   auto& s = simt::shared<Shared>();
   const LanePlace at = lane_place();
-  const BlockPlace place = block_place<R>(p);
+  const BlockPlace place = gated ? BlockPlace{0, simt::block_x()} : block_place<R>(p);
   const PackedMatrix& m = p.matrices[place.matrix];
   const int first_vector = simt::block_y() * N * kVectors;
   const int lines = m.tile_lines;
   const int first = simt::warp() * kStepLines;
-  TileCursor<R, warps> tiles(m, place.tile, first, lines, at);
+  auto tiles = tiles_of_block<R, warps, gated>(p, place, first, lines, at);
   VectorCursor<F, N, warps> vectors(p, first_vector, first, lines, at);
 
   simt::Words2 next[kTurn][R];
@@ -114,7 +144,11 @@ few_vectors(Multiply p) {
   }
   hand_over<N, R>(s.sums, sums);
   simt::sync();
-  write_results<N, R, kThreads>(p, m, s.sums, place.tile * kTileRows, first_vector);
+  if constexpr (gated) {
+    write_gated<kThreads>(p, s.sums, place.tile * kTileRows);
+  } else {
+    write_results<N, R, kThreads>(p, m, s.sums, place.tile * kTileRows, first_vector);
+  }
 }
 
 template <class F, int N, int R, int warps = kWarps>
@@ -122,6 +156,13 @@ Status start(int device, void* stream, const Multiply& p) {
   const simt::Launch how = {blocks_of(p, R), simt::ceil_div(p.batch, N * kVectors),
                             warps * simt::kWarp, sizeof(FewShared<F, N, R>)};
   return launch(device, stream, how, few_vectors<F, N, R, warps>, p);
+}
+
+template <class F>
+Status start_gated(int device, void* stream, const Multiply& p) {
+  const simt::Launch how = {blocks_of(p.matrices[0], 1), 1, kWarps * simt::kWarp,
+                            sizeof(FewShared<F, 1, 2>)};
+  return launch(device, stream, how, few_vectors<F, 1, 2, kWarps, true>, p);
 }
 
 int longest_tile(const Multiply& p) {
@@ -163,6 +204,13 @@ Status multiply_few(int device, void* stream, const Multiply& p, int tiles) {
   if (p.format == matrix::Format::t2) return start_for_batch<T2>(device, stream, p, tiles);
   if (p.format == matrix::Format::b1) return start_for_batch<B1>(device, stream, p, tiles);
   return start_for_batch<T5<true>>(device, stream, p, tiles);
+}
+
+Status multiply_gated(int device, void* stream, const Multiply& p) {
+  RSR_CHECK(longest_tile(p) <= kMostLinesInPlace);
+  if (p.format == matrix::Format::t2) return start_gated<T2>(device, stream, p);
+  if (p.format == matrix::Format::b1) return start_gated<B1>(device, stream, p);
+  return start_gated<T5<true>>(device, stream, p);
 }
 
 }  // namespace rsr::cuda::RSR_SIMT

@@ -52,6 +52,10 @@ Status multiply(int device, void* stream, const Multiply& p) {
   RSR_CHECK(p.format != matrix::Format::t3 && p.count >= 1 && p.count <= kMostMatrices);
   RSR_CHECK(p.x_stride % 16 == 0);
   if (p.batch == 0) return {};
+  if (p.gated) {
+    RSR_CHECK(can_gate(p) && p.matrices[0].y != nullptr);
+    return multiply_gated(device, stream, p);
+  }
   const Multiply grouped = part_of(p, true);
   if (grouped.count > 0) {
     RSR_CHECK(p.format != matrix::Format::t5);  // nor do groups have integers as results

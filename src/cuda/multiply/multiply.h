@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "cuda/norm/activation.h"
 #include "matrix/format.h"
 #include "matrix/packed.h"
 
@@ -63,6 +64,20 @@ struct Multiply {
   const int32_t* x_sums = nullptr;      // [batch]: sum of x; for ternary and signs
   const float* token_scales = nullptr;  // [batch]; null: 1
   MultiplyWay way = MultiplyWay::chosen;
+  // Of two matrices, a gate and its up, whose products nobody wants by themselves: y of the first
+  // is activation(gate) * up, with the bits of operation gate. can_gate() says where.
+  bool gated = false;
+  GateActivation activation = GateActivation::relu2;
 };
+
+/// Whether operation multiply can do what `gated` asks for: two matrices of one shape without group
+/// scales, few vectors.
+inline bool can_gate(const Multiply& p) {
+  const PackedMatrix& gate = p.matrices[0];
+  const PackedMatrix& up = p.matrices[1];
+  constexpr int kMostVectors = 8;
+  return p.count == 2 && p.batch <= kMostVectors && gate.rows == up.rows &&
+         gate.tile_lines == up.tile_lines && gate.group_lines == 0 && up.group_lines == 0;
+}
 
 }  // namespace rsr::cuda

@@ -101,6 +101,14 @@ class TileCursor {
       at_[r] = m.lines + line * kLineBytes + 8 * at.g;
     }
   }
+  /// The same tile of R matrices.
+  RSR_DEVICE TileCursor(const PackedMatrix (&matrices)[kMostMatrices], int tile, int first, int end,
+                        LanePlace at)
+      : left_(end - first - at.t) {
+    const int64_t line = int64_t{tile} * matrices[0].tile_lines + first + at.t;
+    RSR_UNROLL
+    for (int r = 0; r < R; ++r) at_[r] = matrices[r].lines + line * kLineBytes + 8 * at.g;
+  }
   RSR_DEVICE void read(simt::Words2 (&words)[R], int turn) const {
     RSR_UNROLL
     for (int r = 0; r < R; ++r) {

@@ -9,6 +9,9 @@ namespace rsr::cuda::RSR_SIMT {
 /// for more than sixteen vectors.
 Status multiply_few(int device, void* stream, const Multiply& p, int tiles);
 
+/// A gate and its up of up to eight vectors: a block has a tile of each.
+Status multiply_gated(int device, void* stream, const Multiply& p);
+
 /// Many vectors: the warps of a block share out its rows and vectors, which `way` counts.
 Status multiply_many(int device, void* stream, const Multiply& p, MultiplyWay way);
 

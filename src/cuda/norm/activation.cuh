@@ -1,7 +1,7 @@
 // What becomes of a gate and its up: the steps of model/ops.cc, one rounding each.
 #pragma once
 
-#include "cuda/norm/norm.h"
+#include "cuda/norm/activation.h"
 #include "cuda/simt.h"
 
 namespace rsr::cuda::RSR_SIMT {

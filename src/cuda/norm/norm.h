@@ -7,11 +7,12 @@
 //   q      = round_half_to_even(y * (127 / m)), m = max(max |y|, 1e-5), inverse_scale = m / 127
 //
 // The mean of squares has the order of model::dot: 16 lanes by column modulo 16, each in order,
-// then a tree. relu2: max(g, 0)^2 * u; silu: g / (1 + exp(-g)) * u with the polynomial of
-// model/ops.cc.
+// then a tree.
 #pragma once
 
 #include <cstdint>
+
+#include "cuda/norm/activation.h"
 
 namespace rsr::cuda {
 
@@ -33,8 +34,6 @@ struct Norm {
   int32_t batch = 0;
   NormOutputs out;
 };
-
-enum class GateActivation : uint8_t { relu2, silu };
 
 struct Gate {
   const float* gate = nullptr;  // [batch][cols]; y must be given, and may be the same memory
