@@ -14,8 +14,11 @@
 
 namespace rsr::cuda {
 
+template <class Params>
+using Operation = Status (*)(int device, void* stream, const Params& params);
+
 struct Operations {
-#define CUDA_OPERATION(name, Params) Status (*name)(int device, void* stream, const Params& params);
+#define CUDA_OPERATION(name, Params) Operation<Params> name;
 #include "cuda/operations.inc"
 };
 

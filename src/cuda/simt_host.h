@@ -162,7 +162,8 @@ inline void mma_u8_s8(int32_t (&c)[4], const uint32_t (&a)[4], const uint32_t (&
   const std::byte* all = host::exchange(mine, sizeof mine);
   const auto word = [all](int of_lane, int i) {
     uint32_t value = 0;
-    std::memcpy(&value, all + static_cast<size_t>(of_lane) * host::kExchangeBytes + 4 * i, 4);
+    const auto at = static_cast<size_t>(of_lane) * host::kExchangeBytes;
+    std::memcpy(&value, all + at + static_cast<size_t>(i) * sizeof value, sizeof value);
     return value;
   };
   const int g = lane() / 4;

@@ -239,6 +239,22 @@ TEST_P(CudaNorm, ManySilusGoOverManyBlocks) {
   expect_bits(gate_device.read(), x, "in place");
 }
 
+TEST_P(CudaNorm, LongGatesTakeTwoLaunches) {
+  constexpr int kCols = 17000;
+  const auto gate = gates(kCols);
+  const auto up = random_floats(kCols, 12);
+  const auto weight = random_floats(kCols, 13);
+  std::vector<float> x(kCols);
+  model::relu2_gate(gate.data(), up.data(), kCols, x.data());
+  const auto gate_device = array(gate);
+  const auto up_device = array(up);
+  const auto weight_device = array(weight);
+  const Outputs out(stream, kCols, 1);
+  run(&Operations::gate, Gate{gate_device.data(), up_device.data(), GateActivation::relu2, kCols, 1,
+                              out.params(weight_device.data())});
+  out.expect(Expected(x, weight, 1));
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, CudaNorm, testing::ValuesIn(test_devices()));
 
 }  // namespace

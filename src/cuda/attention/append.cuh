@@ -53,14 +53,22 @@ RSR_DEVICE uint32_t largest_bits(AppendShared& s, int dim, const Of& of) {
   return most;
 }
 
-/// Stores of(0) .. of(dim - 1), and zeros up to `padded`, at to[d * stride], in the cache's type.
+/// Where the elements of a head go: at `element` of `part`, `count` of them, `stride` apart.
+struct Place {
+  uint8_t* part;
+  int64_t element;
+  int stride;
+  int count;
+};
+
+/// Stores of(0) .. of(dim - 1), and zeros behind, in the cache's type.
 template <class Of>
-RSR_DEVICE void store(KvType type, float factor, int dim, int padded, uint8_t* to, int stride,
-                      const Of& of) {
-  for (int d = simt::thread(); d < padded; d += simt::threads()) {
-    const float v = d < dim ? of(d) : 0.0f;
-    const int64_t at = static_cast<int64_t>(d) * stride;
-    switch (type) {
+RSR_DEVICE void store(const KvHeads& kv, const Place& place, float factor, const Of& of) {
+  for (int d = simt::thread(); d < place.count; d += simt::threads()) {
+    const float v = d < kv.dim ? of(d) : 0.0f;
+    const int64_t at = place.element + static_cast<int64_t>(d) * place.stride;
+    uint8_t* to = place.part;
+    switch (kv.type) {
       case KvType::f32:
         reinterpret_cast<float*>(to)[at] = v;
         break;
@@ -88,10 +96,6 @@ RSR_DEVICE float factor_of(AppendShared& s, KvType type, int dim, float* scale, 
   return simt::divide(127.0f, most);
 }
 
-RSR_DEVICE int element_bytes(KvType type) {
-  return type == KvType::f32 ? 4 : type == KvType::f16 ? 2 : 1;
-}
-
 RSR_DEVICE void append_key(AppendShared& s, const KvHeads& kv, uint8_t* head, const float* key,
                            const Angles& angles, int position) {
   const auto of = [&](int d) { return turned(key, angles, d); };
@@ -100,8 +104,7 @@ RSR_DEVICE void append_key(AppendShared& s, const KvHeads& kv, uint8_t* head, co
   const int64_t element =
       static_cast<int64_t>(position / kernels::kKvLanes) * kv.dim * kernels::kKvLanes +
       position % kernels::kKvLanes;
-  store(kv.type, factor, kv.dim, kv.dim, head + element * element_bytes(kv.type), kernels::kKvLanes,
-        of);
+  store(kv, {head, element, kernels::kKvLanes, kv.dim}, factor, of);
 }
 
 RSR_DEVICE void append_value(AppendShared& s, const KvHeads& kv, uint8_t* head, const float* value,
@@ -110,8 +113,7 @@ RSR_DEVICE void append_value(AppendShared& s, const KvHeads& kv, uint8_t* head, 
   auto* scales = reinterpret_cast<float*>(head + kv.value_scales_at);
   const float factor = factor_of(s, kv.type, kv.dim, scales + position, of);
   const int64_t element = static_cast<int64_t>(position) * kv.value_stride;
-  store(kv.type, factor, kv.dim, kv.value_stride,
-        head + kv.values_at + element * element_bytes(kv.type), 1, of);
+  store(kv, {head + kv.values_at, element, 1, kv.value_stride}, factor, of);
 }
 
 }  // namespace
