@@ -1,0 +1,103 @@
+// Which rows can be among those that are needed: their upper bound reaches what the best lower
+// bounds leave no doubt of.
+//
+// The largest lower bounds of tiles belong to different rows, so that of the k largest of them each
+// is reached by k scores, and none needs to look at rows one by one. With fewer tiles than wanted
+// rows, the rows' own bounds are taken. The k-th largest is found bit by bit: how many are not
+// below a trial?
+#include "base/check.h"
+#include "cuda/head/scores.cuh"
+#include "cuda/launch.h"
+
+namespace rsr::cuda::RSR_SIMT {
+namespace {
+
+using kernels::kScanTileRows;
+
+constexpr int kThreads = 1024;
+constexpr int kBits = 32;
+
+/// Behind it the bounds in question, as numbers in the same order.
+struct alignas(16) Shared {
+  int32_t counts[kBits];  // of each trial
+  int32_t found;
+};
+
+/// Tiles, or the rows of fewer tiles than a query can want rows.
+constexpr int most_keys(int tiles) {
+  const int rows = (tiles < kHeadMostBest ? tiles : kHeadMostBest) * kScanTileRows;
+  return tiles < rows ? rows : tiles;
+}
+
+/// The k-th largest of `count` keys, for all threads.
+RSR_DEVICE uint32_t largest_key(Shared& s, const uint32_t* keys, int count, int k) {
+  uint32_t found = 0;
+  for (int bit = kBits - 1; bit >= 0; --bit) {
+    const uint32_t trial = found | uint32_t{1} << bit;
+    int32_t reached = 0;
+    for (int i = simt::thread(); i < count; i += kThreads) reached += keys[i] >= trial ? 1 : 0;
+    reached = simt::warp_sum(reached);
+    if (simt::lane() == 0) simt::atomic_add(&s.counts[bit], reached);
+    simt::sync();
+    if (s.counts[bit] >= k) found = trial;
+  }
+  return found;
+}
+
+/// At least `best` scores reach it (all of them, where there are fewer).
+RSR_DEVICE float sure_score(Shared& s, const HeadPick& p, int used_tiles) {
+  auto* keys = reinterpret_cast<uint32_t*>(&s + 1);
+  const HeadQuery& query = *p.query;
+  const int best = query.best < query.rows ? query.best : query.rows;
+  const bool by_tile = best <= used_tiles;
+  const float* from = by_tile ? p.from.tile_lower : p.from.lower;
+  const int count = by_tile ? used_tiles : used_tiles * kScanTileRows;
+  for (int i = simt::thread(); i < count; i += kThreads) keys[i] = order_of(from[i]);
+  if (simt::thread() < kBits) s.counts[simt::thread()] = 0;
+  if (simt::thread() == 0) s.found = 0;
+  simt::sync();
+  return float_of(largest_key(s, keys, count, best));
+}
+
+RSR_DEVICE void collect_tile(Shared& s, const HeadPick& p, int tile, double least) {
+  RSR_UNROLL
+  for (int i = 0; i < kScanTileRows; ++i) {
+    const int row = tile * kScanTileRows + i;
+    if (row >= p.query->rows || !(double{p.from.upper[row]} >= least)) continue;
+    const int place = simt::atomic_add(&s.found, 1);
+    if (place < kHeadMostCandidates) p.ids[place] = row;
+  }
+}
+
+RSR_KERNEL_BLOCKS(kThreads, 1) pick_rows(HeadPick p) {
+  auto& s = simt::shared<Shared>();
+  if (p.factors->vouched == 0) {
+    if (simt::thread() == 0) {
+      *p.count = 0;
+      p.result->status = HeadStatus::not_vouched;
+      p.result->candidates = 0;
+    }
+    return;
+  }
+  const int used_tiles = (p.query->rows + kScanTileRows - 1) / kScanTileRows;
+  const double least = double{sure_score(s, p, used_tiles)} - p.query->window;
+  for (int tile = simt::thread(); tile < used_tiles; tile += kThreads) {
+    if (double{p.from.tile_upper[tile]} >= least) collect_tile(s, p, tile, least);
+  }
+  simt::sync();
+  if (simt::thread() != 0) return;
+  const bool fits = s.found <= kHeadMostCandidates;
+  *p.count = fits ? s.found : 0;
+  p.result->status = fits ? HeadStatus::chosen : HeadStatus::too_many;
+  p.result->candidates = s.found;
+}
+
+}  // namespace
+
+Status head_pick(int device, void* stream, const HeadPick& p) {
+  RSR_CHECK(p.tiles >= 1 && p.tiles <= kHeadMostTiles);
+  const size_t bytes = sizeof(Shared) + static_cast<size_t>(most_keys(p.tiles)) * sizeof(uint32_t);
+  return launch(device, stream, {1, 1, kThreads, bytes}, pick_rows, p);
+}
+
+}  // namespace rsr::cuda::RSR_SIMT
