@@ -12,7 +12,7 @@ using cuda::Operations;
 
 Result<DeviceHeadForm> DeviceHeadForm::upload(cuda::Stream& stream,
                                               const linear::HeadScanForm& form) {
-  RSR_CHECK(fits(form));
+  RSR_CHECK(fits(form.rows));
   DeviceHeadForm made;
   made.rows = static_cast<int32_t>(form.rows);
   made.cols = static_cast<int32_t>(form.cols);

@@ -16,8 +16,8 @@ namespace rsr::model {
 /// linear::HeadScanForm on a device.
 struct DeviceHeadForm {
   /// Whether the operations can take a form of so many rows.
-  static bool fits(const linear::HeadScanForm& form) {
-    return form.tiles() <= cuda::kHeadMostTiles;
+  static bool fits(int64_t rows) {
+    return rows <= int64_t{cuda::kHeadMostTiles} * kernels::kScanTileRows;
   }
   /// Errors: no memory.
   static Result<DeviceHeadForm> upload(cuda::Stream& stream, const linear::HeadScanForm& form);

@@ -40,6 +40,9 @@ struct DeviceModel {
     bool is_f16 = false;
   };
 
+  /// Bytes that a token reads of layers and norms.
+  int64_t layer_bytes() const;
+
   cuda::Device device;
   cuda::Memory embedding_memory;
   cuda::Memory head_memory;  // empty where the head is the embedding

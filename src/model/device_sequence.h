@@ -59,6 +59,8 @@ class DeviceSequence {
 
   /// Whether choose() may be called: the head has a scan form on the device.
   bool can_choose() const { return head_ != nullptr; }
+  /// Bytes that the scan of a choice reads.
+  int64_t scan_bytes() const { return device_->head_scan->bytes(); }
   /// Reads tokens in the same way, and gives the token behind them, or nothing where only all
   /// logits can tell. Errors: what the device reports.
   Result<std::optional<HeadChoice>> choose(std::span<const int32_t> tokens, int64_t start,

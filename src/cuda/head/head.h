@@ -53,7 +53,7 @@ struct HeadQuery {
   float presence = 0;
   float frequency = 0;
   int32_t updates = 0;  // entries of the table that are written first
-  HeadUpdate update[kHeadMostUpdates];
+  HeadUpdate update[kHeadMostUpdates] = {};
 };
 
 enum class HeadStatus : int32_t {
