@@ -28,7 +28,7 @@ enum class HeadMethod {
   full,       ///< every logit, always
   scan        ///< an 8-bit copy of the head (half its bytes, made when the model is opened) tells
               ///< which tokens can be the best, and only their logits are computed; where sampling
-              ///< needs all logits (no top-k, no min-p), all are
+        ///< needs all logits (no top-k, no min-p), all are. A device chooses among them itself
 };
 
 /// Guesses of the next tokens. The model reads them along with the token before, in one pass that
