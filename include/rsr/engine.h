@@ -22,13 +22,14 @@ enum class KvCacheType {
   i8    ///< a quarter of the bytes, with a scale for each position and head
 };
 
-/// How the next token is found among the rows of the head. Its text is the same either way.
+/// How the next token is found among the rows of the head, on the CPU and on devices. Its text is
+/// the same either way.
 enum class HeadMethod {
   automatic,  ///< a scan where the head is large enough for it to pay
   full,       ///< every logit, always
   scan        ///< an 8-bit copy of the head (half its bytes, made when the model is opened) tells
               ///< which tokens can be the best, and only their logits are computed; where sampling
-        ///< needs all logits (no top-k, no min-p), all are. A device chooses among them itself
+              ///< needs all logits (no top-k, no min-p), all are
 };
 
 /// Guesses of the next tokens. The model reads them along with the token before, in one pass that

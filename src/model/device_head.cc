@@ -46,7 +46,7 @@ Status DeviceHead::reserve() {
       {&planes_, cuda::head_plane_bytes(form_.steps)},
       {&factors_, static_cast<int64_t>(sizeof(cuda::HeadFactors))},
       {&rows_, 2 * rows * kFloat},
-      {&tiles_, 2 * form_.tiles * kFloat},
+      {&tiles_, int64_t{2} * form_.tiles * kFloat},
       {&ids_, cuda::kHeadMostCandidates * kFloat},
       {&count_, kFloat},
       {&logits_, cuda::kHeadMostCandidates * kFloat},
