@@ -4,9 +4,11 @@
 #include <vector>
 
 #include "cuda/test_device.h"
+#include "engine/head.h"
 #include "engine/sampler.h"
 #include "linear/head_scan_problem.h"
 #include "model/device_head.h"
+#include "model/tiny_model.h"
 
 namespace rsr::engine {
 namespace {
@@ -146,6 +148,35 @@ TEST_P(DeviceChoices, WhereOnlyAllLogitsTellNothingIsChosen) {
   EXPECT_TRUE(ask(x, question).has_value());
   x[7] = HUGE_VALF;
   EXPECT_FALSE(ask(x, question).has_value());
+}
+
+/// All rows of the head are equal, and more than can be candidates.
+TEST(DeviceHead, TooManyCandidatesGoThroughAllLogits) {
+  cuda::add_backend(&cuda::emulated::backend());
+  model::TempDirectory directory;
+  model::TinyModel tiny({.vocab = 3000, .layers = 1, .positions = 64, .tied = false}, 3);
+  std::string& rows = tiny.tensors["lm_head.weight"].bytes;
+  const size_t row = 2 * static_cast<size_t>(tiny.sizes.hidden);
+  for (size_t at = row; at < rows.size(); at += row) rows.replace(at, row, rows, 0, row);
+  tiny.write(directory.path());
+  Context context = Context::create({.threads = 1}).value();
+  model::Model model = model::load_model(context.impl(), directory.path()).value();
+  ASSERT_TRUE(add_head_scan(HeadMethod::scan, true, context.impl(), &model).ok());
+  const auto device =
+      model::DeviceModel::upload(cuda::Device::open("emulated").value(), model).value();
+  model::Sequence sequence(model::KvCache::create(model.config, 1, model::KvType::f16).value());
+  sequence.device = model::DeviceSequence::create(device, model, 64, model::KvType::f16).value();
+  const HeadModel with = {context.impl(), model, 2990, sequence};
+  Sampler sampler({.presence_penalty = 1.0f});
+  Head head;
+  const int32_t token = 7;
+  for (int32_t i = 0; i < 6; ++i) {
+    ASSERT_TRUE(head.read(with, {&token, 1}, 1, sampler).ok());
+    EXPECT_EQ(head.sample(with, 0, sampler).value(), i);  // the lowest that was not there
+  }
+  EXPECT_EQ(head.mean_candidates(), 0);
+  const auto form = static_cast<double>(model.head_scan->bytes());  // four times, then no more
+  EXPECT_DOUBLE_EQ(head.mean_bytes(model), static_cast<double>(model.head.bytes()) + 4 * form / 6);
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, DeviceChoices, testing::ValuesIn(cuda::test_devices()));

@@ -29,6 +29,7 @@ Status add_head_scan(HeadMethod method, bool on_device, Context::Impl& context,
 
 void Head::restart() {
   reads_ = scans_ = scan_bytes_ = full_ = sampled_ = candidates_ = 0;
+  misses_ = 0;
   anew_ = true;
   unknown_.clear();
 }
@@ -60,7 +61,7 @@ Status Head::read_on_device(const HeadModel& with, std::span<const int32_t> toke
   model::Sequence& sequence = with.sequence;
   scanned_ = false;
   choice_.reset();
-  if (states == 1 && sequence.device->can_choose() && sampler.need().has_value()) {
+  if (states == 1 && may_choose(with, sampler)) {
     RSR_RETURN_IF_ERROR(choose_on_device(with, tokens, sampler));
   } else {
     RSR_ASSIGN_OR_RETURN(logits_, sequence.device->forward(tokens, sequence.length, states));
@@ -71,6 +72,13 @@ Status Head::read_on_device(const HeadModel& with, std::span<const int32_t> toke
   return {};
 }
 
+/// A sampling that leaves too many candidates does so token after token: an answer that has missed
+/// a few in a row scans no more.
+bool Head::may_choose(const HeadModel& with, const Sampler& sampler) const {
+  constexpr int kMostMisses = 4;
+  return with.sequence.device->can_choose() && sampler.need().has_value() && misses_ < kMostMisses;
+}
+
 Status Head::choose_on_device(const HeadModel& with, std::span<const int32_t> tokens,
                               const Sampler& sampler) {
   model::DeviceSequence& device = *with.sequence.device;
@@ -78,6 +86,7 @@ Status Head::choose_on_device(const HeadModel& with, std::span<const int32_t> to
                        device.choose(tokens, with.sequence.length, question(with, sampler)));
   ++scans_;
   scan_bytes_ = device.scan_bytes();
+  misses_ = choice_.has_value() ? 0 : misses_ + 1;
   if (choice_.has_value()) return {};
   RSR_ASSIGN_OR_RETURN(logits_, device.logits_after_choice());
   ++full_;

@@ -54,6 +54,7 @@ class Head {
   bool scan(const HeadModel& with, const Sampler& sampler);
   Status read_on_device(const HeadModel& with, std::span<const int32_t> tokens, int64_t states,
                         const Sampler& sampler);
+  bool may_choose(const HeadModel& with, const Sampler& sampler) const;
   Status choose_on_device(const HeadModel& with, std::span<const int32_t> tokens,
                           const Sampler& sampler);
   model::HeadQuestion question(const HeadModel& with, const Sampler& sampler);
@@ -65,6 +66,7 @@ class Head {
   bool scanned_ = false;
   std::span<const float> logits_;  // [states, rows of the table], where nothing was scanned
   std::optional<model::HeadChoice> choice_;  // of a device, where it could tell
+  int misses_ = 0;                           // how often in a row it could not
   // What the device does not know yet of the changes of scores: everything, or those of some ids.
   bool anew_ = true;
   std::vector<int32_t> unknown_;

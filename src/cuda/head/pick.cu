@@ -72,13 +72,17 @@ RSR_DEVICE float sure_score(Shared& s, const HeadPick& p, int used_tiles) {
       s, [&](int row) { return order_of(p.from.lower[row]); }, used_tiles * kScanTileRows, best));
 }
 
-RSR_DEVICE void collect_tile(Shared& s, const HeadPick& p, int tile, double least) {
+/// All bounds are asked for before the first is looked at.
+RSR_DEVICE void collect_tile(Shared& s, const HeadPick& p, int tile, int rows, double least) {
+  const int first = tile * kScanTileRows;
+  float upper[kScanTileRows];
+  RSR_UNROLL
+  for (int i = 0; i < kScanTileRows; ++i) upper[i] = p.from.upper[first + i];
   RSR_UNROLL
   for (int i = 0; i < kScanTileRows; ++i) {
-    const int row = tile * kScanTileRows + i;
-    if (row >= p.query->rows || !(double{p.from.upper[row]} >= least)) continue;
+    if (first + i >= rows || !(double{upper[i]} >= least)) continue;
     const int place = simt::atomic_add(&s.found, 1);
-    if (place < kHeadMostCandidates) p.ids[place] = row;
+    if (place < kHeadMostCandidates) p.ids[place] = first + i;
   }
 }
 
@@ -92,10 +96,11 @@ RSR_KERNEL_BLOCKS(kThreads, 1) pick_rows(HeadPick p) {
     }
     return;
   }
-  const int used_tiles = (p.query->rows + kScanTileRows - 1) / kScanTileRows;
+  const int rows = p.query->rows;
+  const int used_tiles = (rows + kScanTileRows - 1) / kScanTileRows;
   const double least = double{sure_score(s, p, used_tiles)} - p.query->window;
   for (int tile = simt::thread(); tile < used_tiles; tile += kThreads) {
-    if (double{p.from.tile_upper[tile]} >= least) collect_tile(s, p, tile, least);
+    if (double{p.from.tile_upper[tile]} >= least) collect_tile(s, p, tile, rows, least);
   }
   simt::sync();
   if (simt::thread() != 0) return;
