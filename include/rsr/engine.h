@@ -22,7 +22,8 @@ enum class KvCacheType {
   i8    ///< a quarter of the bytes, with a scale for each position and head
 };
 
-/// How the next token is found among the rows of the head. Its text is the same either way.
+/// How the next token is found among the rows of the head, on the CPU and on devices. Its text is
+/// the same either way.
 enum class HeadMethod {
   automatic,  ///< a scan where the head is large enough for it to pay
   full,       ///< every logit, always

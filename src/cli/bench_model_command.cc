@@ -39,17 +39,13 @@ struct ModelFlags {
 
 /// Errors: what is for the CPU only.
 Status check_device(const ModelBenchOptions& options) {
-  const char* refused = options.engine.rsr_memory > 0             ? "--rsr-memory"
-                        : options.engine.head == HeadMethod::scan ? "--head scan"
-                                                                  : nullptr;
-  if (refused == nullptr) return {};
-  return base::error(ErrorCode::invalid_argument, refused, " is for the device cpu");
+  if (options.engine.rsr_memory == 0) return {};
+  return base::error(ErrorCode::invalid_argument, "--rsr-memory is for the device cpu");
 }
 
 Result<std::vector<ModelBenchRecord>> measure_on_device(ModelBenchOptions options) {
   RSR_ASSIGN_OR_RETURN(const cuda::Device device, cuda::Device::open(options.engine.device));
   RSR_RETURN_IF_ERROR(check_device(options));
-  options.engine.head = HeadMethod::full;  // nothing is made for the host's
   RSR_ASSIGN_OR_RETURN(ModelSubject subject, open_subject(options));
   print_notice(subject.model.notice);
   const double begin = now_seconds();

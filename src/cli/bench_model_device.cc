@@ -20,16 +20,6 @@ Result<std::unique_ptr<model::DeviceSequence>> ModelOnDevice::sequence(int64_t p
   return model::DeviceSequence::create(model_, *host_, positions, type);
 }
 
-int64_t ModelOnDevice::layer_bytes() const {
-  auto bytes = static_cast<int64_t>(model_->final_norm.bytes());
-  for (const model::DeviceLayer& layer : model_->layers) {
-    bytes += static_cast<int64_t>(layer.input_norm.bytes() + layer.attention_norm.bytes() +
-                                  layer.attn_sub_norm.bytes() + layer.ffn_sub_norm.bytes());
-    for (const model::DeviceLinear& linear : layer.projections) bytes += linear.bytes();
-  }
-  return bytes;
-}
-
 std::string ModelOnDevice::format() const {
   const model::DeviceLinear& linear = model_->layers.front().at(model::Projection::up);
   return linear.dense() ? "dense" : matrix::format_name(linear.format());

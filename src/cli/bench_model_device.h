@@ -24,7 +24,7 @@ class ModelOnDevice {
                                                           model::KvType type) const;
 
   /// Bytes of weights that a token reads, without the head.
-  int64_t layer_bytes() const;
+  int64_t layer_bytes() const { return model_->layer_bytes(); }
   /// Of the layers' matrices: "t2".
   std::string format() const;
   const cuda::Device& device() const { return model_->device; }

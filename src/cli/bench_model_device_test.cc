@@ -25,6 +25,7 @@ class DeviceModelBench : public testing::Test {
   std::vector<ModelBenchRecord> measure() {
     Context context = Context::create({.threads = 1}).value();
     model::Model model = model::load_model(context.impl(), directory_.path()).value();
+    if (scan_) model.head_scan = linear::make_head_scan_form(context.impl(), model.head.view);
     const ModelSubject subject = {std::move(context), std::move(model), {5}, {1, 7}, {2}, 0.5};
     const auto device = cuda::Device::open("emulated").value();
     auto on_device = ModelOnDevice::create(device, subject.model, 4096).value();
@@ -38,6 +39,7 @@ class DeviceModelBench : public testing::Test {
   model::TempDirectory directory_;
   model::TinyModel tiny_{{.layers = 1, .positions = 64}};
   ModelBenchOptions options_;
+  bool scan_ = false;
   double layer_bytes_ = 0;
   double head_bytes_ = 0;
 };
@@ -66,6 +68,14 @@ TEST_F(DeviceModelBench, ATokenReadsLayersHeadAndCache) {
   EXPECT_DOUBLE_EQ(records[2].bytes_per_token, layer_bytes_ + head_bytes_ + 7 * position);
   EXPECT_DOUBLE_EQ(share(records[1]), records[1].bytes_per_token / records[1].median_seconds /
                                           records[1].copy_bytes_per_second);
+}
+
+TEST_F(DeviceModelBench, TokensMayBeChosenByAScan) {
+  scan_ = true;
+  const auto records = measure();
+  EXPECT_TRUE(records[0].head_scanned);
+  EXPECT_GE(records[1].head_candidates, 1);
+  EXPECT_FALSE(records[3].head_scanned);  // of several states all logits are taken
 }
 
 TEST_F(DeviceModelBench, PageAndJsonNameTheDevice) {

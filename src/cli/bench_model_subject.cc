@@ -65,7 +65,8 @@ Result<Model> load(const ModelBenchOptions& o, const std::string& directory,
   RSR_ASSIGN_OR_RETURN(Model model, o.shape.empty()
                                         ? model::load_model(context.impl(), directory, check)
                                         : model::synthetic_model(context.impl(), config, kSeed));
-  RSR_RETURN_IF_ERROR(engine::add_head_scan(o.engine.head, context.impl(), &model));
+  const bool on_device = o.engine.device != "cpu";
+  RSR_RETURN_IF_ERROR(engine::add_head_scan(o.engine.head, on_device, context.impl(), &model));
   engine::add_batch_indexes(o.engine, context, &model);
   return model;
 }

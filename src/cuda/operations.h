@@ -7,6 +7,7 @@
 #include "cuda/embed/embed.h"
 #include "cuda/floats/floats.h"
 #include "cuda/groups/groups.h"
+#include "cuda/head/head.h"
 #include "cuda/multiply/multiply.h"
 #include "cuda/norm/norm.h"
 #include "cuda/vectors/vectors.h"

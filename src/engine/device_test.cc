@@ -41,6 +41,84 @@ TEST_F(OnDevice, AnswersAreThoseOfTheCpu) {
   }
 }
 
+/// Answers of a device that scans the head, and of the CPU with all logits.
+class ScanOnDevice : public OnDevice {
+ protected:
+  void expect_same(const GenerateOptions& options, bool scanned = true) {
+    const std::string turns[] = {"Write the numbers from one to ten", "and on, please", "one, one"};
+    for (const std::string& turn : turns) {
+      const auto want = full_.generate(turn, options, nullptr).value();
+      const auto got = scan_.generate(turn, options, nullptr).value();
+      EXPECT_EQ(full_.tokens(), scan_.tokens());
+      EXPECT_EQ(want.new_tokens, got.new_tokens);
+      EXPECT_EQ(got.head_candidates > 0, scanned);
+    }
+    if (options.seed % 2 == 0) return;  // the context goes on
+    full_.reset();
+    scan_.reset();
+  }
+
+  Engine cpu_ = open_on("cpu", {.head = HeadMethod::full});
+  Engine device_ = open_on("emulated", {.head = HeadMethod::scan});
+  Session full_ = cpu_.session();
+  Session scan_ = device_.session();
+};
+
+TEST_F(ScanOnDevice, GreedyAnswersAreThoseOfTheCpu) {
+  expect_same({.max_tokens = 6});
+  expect_same({.max_tokens = 25, .repetition_penalty = 1.3f});
+  expect_same({.max_tokens = 6, .presence_penalty = 1.5f, .frequency_penalty = 0.5f, .seed = 1});
+  expect_same({.max_tokens = 6, .frequency_penalty = -1.0f, .logit_bias = {{5, 3.0f}, {7, -9.0f}}});
+}
+
+TEST_F(ScanOnDevice, SampledAnswersAreThoseOfTheCpu) {
+  for (uint64_t seed = 1; seed < 4; ++seed) {
+    expect_same({.max_tokens = 5, .temperature = 0.8f, .top_k = 5, .seed = seed});
+    expect_same({.max_tokens = 5, .temperature = 3.0f, .top_k = 40, .top_p = 0.7f, .seed = seed});
+    expect_same({.max_tokens = 5,
+                 .temperature = 2.0f,
+                 .top_k = 9,
+                 .min_p = 0.2f,
+                 .repetition_penalty = 1.2f,
+                 .seed = seed});
+    expect_same({.max_tokens = 5, .temperature = 1.0f, .min_p = 0.1f, .seed = seed});
+  }
+}
+
+TEST_F(ScanOnDevice, DraftsAndSamplersOfAllLogitsTakeTurnsWithScans) {
+  expect_same({.max_tokens = 6, .temperature = 1.0f, .top_k = 0, .seed = 3}, false);
+  expect_same({.max_tokens = 20, .draft = Draft::ngram});
+  expect_same({.max_tokens = 20, .frequency_penalty = 0.5f, .draft = Draft::ngram});
+  expect_same(
+      {.max_tokens = 20, .temperature = 0.7f, .top_k = 3, .seed = 5, .draft = Draft::ngram});
+}
+
+TEST_F(ScanOnDevice, ATokenReadsTheFormAndItsCandidates) {
+  const auto stats = scan_.generate("one, two", {.max_tokens = 2}, nullptr).value();
+  const model::DeviceModel& model = *device_.impl().device;
+  const double row = 2.0 * static_cast<double>(tiny_.sizes.hidden);
+  const auto position = static_cast<double>(
+      model::KvCache::bytes_per_position(device_.impl().model.config, device_.impl().kv_type));
+  const auto first = static_cast<double>(scan_.tokens().size() - 2);
+  EXPECT_DOUBLE_EQ(stats.bytes_per_token,
+                   static_cast<double>(model.layer_bytes() + model.head_scan->bytes()) +
+                       stats.head_candidates * row + (first + 0.5) * position);
+  EXPECT_FALSE(device_.impl().model.head_scan.has_value());  // not twice
+}
+
+TEST_F(ScanOnDevice, SmallHeadsAreNotScannedUnlessAsked) {
+  EXPECT_TRUE(device_.impl().device->head_scan.has_value());
+  EXPECT_FALSE(open_on("emulated").impl().device->head_scan.has_value());
+}
+
+TEST_F(OnDevice, StatesThatAreNotFiniteAreAnErrorWithAScan) {
+  std::string& norm = tiny_.tensors["model.norm.weight"].bytes;
+  for (size_t i = 0; i < norm.size(); i += 2) norm.replace(i, 2, "\x7f\x7f");  // 3.4e38
+  const Engine engine = open_on("emulated", {.head = HeadMethod::scan});
+  Session session = engine.session();
+  EXPECT_EQ(session.generate("x", {}, nullptr).status().code(), ErrorCode::corrupt_data);
+}
+
 TEST_F(OnDevice, ALongPromptIsReadInTilesAndMayBeCancelled) {
   std::string prompt;
   for (int i = 0; i < 300; ++i) prompt += " one,";
@@ -68,8 +146,6 @@ TEST_F(OnDevice, WhatIsForTheCpuIsRefused) {
   EXPECT_NE(
       error_of({.device = "emulated", .rsr_memory = 1}).find("rsr_memory is for the device cpu"),
       std::string::npos);
-  EXPECT_NE(error_of({.device = "emulated", .head = HeadMethod::scan}).find("head \"scan\""),
-            std::string::npos);
   const Engine engine = open_on("emulated");
   EXPECT_EQ(perplexity(engine, "one, two").status().code(), ErrorCode::invalid_argument);
   Session session = engine.session();

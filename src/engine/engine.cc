@@ -28,11 +28,8 @@ Status check_memory(int64_t rsr_memory) {
 Result<std::optional<cuda::Device>> choose_device(const EngineOptions& options) {
   if (options.device == "cpu") return std::optional<cuda::Device>();
   RSR_ASSIGN_OR_RETURN(cuda::Device device, cuda::Device::open(options.device));
-  const char* refused = options.rsr_memory > 0             ? "rsr_memory"
-                        : options.head == HeadMethod::scan ? "head \"scan\""
-                                                           : nullptr;
-  if (refused == nullptr) return std::optional(std::move(device));
-  return base::error(ErrorCode::invalid_argument, refused, " is for the device cpu, not for ",
+  if (options.rsr_memory == 0) return std::optional(std::move(device));
+  return base::error(ErrorCode::invalid_argument, "rsr_memory is for the device cpu, not for ",
                      device.describe());
 }
 
@@ -95,8 +92,8 @@ Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
                        engine::read_generation_config(directory, config, tokenizer, source));
   const auto check = options.verify ? model::FileCheck::contents : model::FileCheck::quick;
   RSR_ASSIGN_OR_RETURN(model::Model model, model::load_model(context.impl(), directory, check));
-  const HeadMethod head = device ? HeadMethod::full : options.head;  // a device has all logits
-  RSR_RETURN_IF_ERROR(engine::add_head_scan(head, context.impl(), &model));
+  RSR_RETURN_IF_ERROR(
+      engine::add_head_scan(options.head, device.has_value(), context.impl(), &model));
   engine::add_batch_indexes(options, context, &model);
   std::shared_ptr<Engine::Impl> impl(new Engine::Impl{.context = std::move(context),
                                                       .model = std::move(model),
@@ -108,6 +105,7 @@ Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
                                                       .kv_type = kv_type});
   if (device) {
     RSR_ASSIGN_OR_RETURN(impl->device, model::DeviceModel::upload(*device, impl->model));
+    impl->model.head_scan.reset();  // the device has its own
   }
   RSR_RETURN_IF_ERROR(open_chat(directory, source, impl.get()));
   // What was chosen by name must work; what a model brings may be unknown, and raw prompts are

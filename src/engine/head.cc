@@ -6,13 +6,19 @@
 
 namespace rsr::engine {
 
-Status add_head_scan(HeadMethod method, Context::Impl& context, model::Model* model) {
+Status add_head_scan(HeadMethod method, bool on_device, Context::Impl& context,
+                     model::Model* model) {
   const linear::Dense& head = model->head.view;
-  const bool portable = context.kernels.scan->isa == base::Isa::reference;
-  const bool pays = head.rows * head.cols >= linear::kWorthAScan && !portable;
+  const bool portable = !on_device && context.kernels.scan->isa == base::Isa::reference;
+  const bool fits = !on_device || model::DeviceHeadForm::fits(head.rows);
+  const bool pays = fits && head.rows * head.cols >= linear::kWorthAScan && !portable;
   if (method == HeadMethod::full || (method == HeadMethod::automatic && !pays)) {
     model->head_scan.reset();  // a prepared model brings it along
     return {};
+  }
+  if (!fits) {
+    return base::error(ErrorCode::unsupported, "head: ", head.rows,
+                       " rows are too many for a scan on a device");
   }
   if (model->head_scan.has_value()) return {};
   model->head_scan = linear::make_head_scan_form(context, head);
@@ -21,10 +27,17 @@ Status add_head_scan(HeadMethod method, Context::Impl& context, model::Model* mo
                      " columns are too long for a scan");
 }
 
+void Head::restart() {
+  reads_ = scans_ = scan_bytes_ = full_ = sampled_ = candidates_ = 0;
+  misses_ = 0;
+  anew_ = true;
+  unknown_.clear();
+}
+
 Status Head::read(const HeadModel& with, std::span<const int32_t> tokens, int64_t states,
                   const Sampler& sampler) {
   RSR_CHECK(states >= 1 && states <= static_cast<int64_t>(tokens.size()));
-  if (with.sequence.device != nullptr) return read_on_device(with, tokens, states);
+  if (with.sequence.device != nullptr) return read_on_device(with, tokens, states, sampler);
   const std::lock_guard lock(with.context.mutex);
   const auto all = model::forward(with.context, with.model, with.sequence, tokens,
                                   model::LogitsOf::none_but_states);
@@ -33,22 +46,68 @@ Status Head::read(const HeadModel& with, std::span<const int32_t> tokens, int64_
   scanned_ = scan(with, sampler);
   if (scanned_) {
     ++scans_;
+    scan_bytes_ = with.model.head_scan->bytes();
   } else {
+    ++full_;
     logits_ = model::full_head(with.context, with.model, with.sequence, states_);
   }
   with.sequence.scratch.lap(model::Stage::head);
   return {};
 }
 
-/// All logits, on the device.
-Status Head::read_on_device(const HeadModel& with, std::span<const int32_t> tokens,
-                            int64_t states) {
+/// The choice itself, where one state is to be read and few tokens decide; else all logits.
+Status Head::read_on_device(const HeadModel& with, std::span<const int32_t> tokens, int64_t states,
+                            const Sampler& sampler) {
   model::Sequence& sequence = with.sequence;
-  RSR_ASSIGN_OR_RETURN(logits_, sequence.device->forward(tokens, sequence.length, states));
+  scanned_ = false;
+  choice_.reset();
+  if (states == 1 && may_choose(with, sampler)) {
+    RSR_RETURN_IF_ERROR(choose_on_device(with, tokens, sampler));
+  } else {
+    RSR_ASSIGN_OR_RETURN(logits_, sequence.device->forward(tokens, sequence.length, states));
+    ++full_;
+  }
   sequence.length += static_cast<int64_t>(tokens.size());
   ++reads_;
-  scanned_ = false;
   return {};
+}
+
+/// A sampling that leaves too many candidates does so token after token: an answer that has missed
+/// a few in a row scans no more.
+bool Head::may_choose(const HeadModel& with, const Sampler& sampler) const {
+  constexpr int kMostMisses = 4;
+  return with.sequence.device->can_choose() && sampler.need().has_value() && misses_ < kMostMisses;
+}
+
+Status Head::choose_on_device(const HeadModel& with, std::span<const int32_t> tokens,
+                              const Sampler& sampler) {
+  model::DeviceSequence& device = *with.sequence.device;
+  RSR_ASSIGN_OR_RETURN(choice_,
+                       device.choose(tokens, with.sequence.length, question(with, sampler)));
+  ++scans_;
+  scan_bytes_ = device.scan_bytes();
+  misses_ = choice_.has_value() ? 0 : misses_ + 1;
+  if (choice_.has_value()) return {};
+  RSR_ASSIGN_OR_RETURN(logits_, device.logits_after_choice());
+  ++full_;
+  return {};
+}
+
+model::HeadQuestion Head::question(const HeadModel& with, const Sampler& sampler) {
+  model::HeadQuestion question;
+  question.query = sampler.query();
+  question.query.rows = static_cast<int32_t>(with.vocab);
+  updates_.clear();
+  if (question.query.changes != 0) {
+    for (const int32_t id : anew_ ? sampler.changed_ids() : std::span<const int32_t>(unknown_)) {
+      if (id < with.vocab) updates_.push_back({id, sampler.change_of(id)});
+    }
+  }
+  question.anew = anew_;
+  question.updates = updates_;
+  anew_ = false;
+  unknown_.clear();
+  return question;
 }
 
 bool Head::scan(const HeadModel& with, const Sampler& sampler) {
@@ -59,10 +118,12 @@ bool Head::scan(const HeadModel& with, const Sampler& sampler) {
 }
 
 Result<int32_t> Head::sample(const HeadModel& with, int64_t index, Sampler& sampler) {
-  if (!scanned_) {
-    const auto at = static_cast<size_t>(index * with.model.config.vocab_size);
-    return sampler.sample(logits_.subspan(at, static_cast<size_t>(with.vocab)));
+  if (with.sequence.device != nullptr) {
+    RSR_ASSIGN_OR_RETURN(const int32_t id, sample_of_device(with, index, sampler));
+    if (with.sequence.device->can_choose()) unknown_.push_back(id);
+    return id;
   }
+  if (!scanned_) return sampler.sample(logits_of(with, index));
   const std::lock_guard lock(with.context.mutex);
   const auto need = sampler.need();
   const linear::ScoreChanges changes = sampler.changes();
@@ -77,6 +138,20 @@ Result<int32_t> Head::sample(const HeadModel& with, int64_t index, Sampler& samp
   return sampler.sample(found);
 }
 
+Result<int32_t> Head::sample_of_device(const HeadModel& with, int64_t index, Sampler& sampler) {
+  if (!choice_.has_value()) return sampler.sample(logits_of(with, index));
+  RSR_CHECK_OP(index, ==, 0);
+  sampler.accept(choice_->id);
+  ++sampled_;
+  candidates_ += choice_->candidates;
+  return choice_->id;
+}
+
+std::span<const float> Head::logits_of(const HeadModel& with, int64_t index) const {
+  const auto at = static_cast<size_t>(index * with.model.config.vocab_size);
+  return logits_.subspan(at, static_cast<size_t>(with.vocab));
+}
+
 double Head::mean_candidates() const {
   return sampled_ > 0 ? static_cast<double>(candidates_) / static_cast<double>(sampled_) : 0.0;
 }
@@ -85,10 +160,9 @@ double Head::mean_bytes(const model::Model& model) const {
   const auto full = static_cast<double>(model.head.bytes());
   if (scans_ == 0) return full;
   const double row = full / static_cast<double>(model.head.view.rows);
-  const double rows_per_scan = static_cast<double>(candidates_) / static_cast<double>(scans_);
-  const double scanned = static_cast<double>(model.head_scan->bytes()) + rows_per_scan * row;
-  const double share = static_cast<double>(scans_) / static_cast<double>(reads_);
-  return share * scanned + (1 - share) * full;
+  const double all = static_cast<double>(scans_) * static_cast<double>(scan_bytes_) +
+                     static_cast<double>(candidates_) * row + static_cast<double>(full_) * full;
+  return all / static_cast<double>(reads_);
 }
 
 }  // namespace rsr::engine

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "engine/sampler.h"
 #include "linear/head_scan.h"
@@ -12,8 +14,10 @@
 
 namespace rsr::engine {
 
-/// The scan form that `method` asks for, built on all threads; an error where it cannot be had.
-Status add_head_scan(HeadMethod method, Context::Impl& context, model::Model* model);
+/// The scan form that `method` asks for, for this machine or a device, built on all threads; an
+/// error where it cannot be had.
+Status add_head_scan(HeadMethod method, bool on_device, Context::Impl& context,
+                     model::Model* model);
 
 /// What a head reads with. Rows of the model's table from `vocab` on are padding.
 struct HeadModel {
@@ -23,8 +27,9 @@ struct HeadModel {
   model::Sequence& sequence;
 };
 
-/// The head of one session. Tokens are read by read(), and chosen by sample() afterwards, each as
-/// often as a state was kept. The engine's sessions take turns in either.
+/// The head of one session. A device may have chosen the token before sample() asks for it. Tokens
+/// are read by read(), and chosen by sample() afterwards, each as often as a state was kept. The
+/// engine's sessions take turns in either.
 class Head {
  public:
   /// Most states of a read.
@@ -39,7 +44,7 @@ class Head {
   Result<int32_t> sample(const HeadModel& with, int64_t index, Sampler& sampler);
 
   /// Forgets what was counted.
-  void restart() { reads_ = scans_ = sampled_ = candidates_ = 0; }
+  void restart();
   /// Rows that a scan left to be multiplied in full, the mean over tokens; 0 without one.
   double mean_candidates() const;
   /// Bytes of the head that a read takes, the mean.
@@ -47,15 +52,30 @@ class Head {
 
  private:
   bool scan(const HeadModel& with, const Sampler& sampler);
-  Status read_on_device(const HeadModel& with, std::span<const int32_t> tokens, int64_t states);
+  Status read_on_device(const HeadModel& with, std::span<const int32_t> tokens, int64_t states,
+                        const Sampler& sampler);
+  bool may_choose(const HeadModel& with, const Sampler& sampler) const;
+  Status choose_on_device(const HeadModel& with, std::span<const int32_t> tokens,
+                          const Sampler& sampler);
+  model::HeadQuestion question(const HeadModel& with, const Sampler& sampler);
+  Result<int32_t> sample_of_device(const HeadModel& with, int64_t index, Sampler& sampler);
+  std::span<const float> logits_of(const HeadModel& with, int64_t index) const;
 
   linear::HeadScan scan_;
   std::span<const float> states_;  // [states, hidden]
   bool scanned_ = false;
   std::span<const float> logits_;  // [states, rows of the table], where nothing was scanned
+  std::optional<model::HeadChoice> choice_;  // of a device, where it could tell
+  int misses_ = 0;                           // how often in a row it could not
+  // What the device does not know yet of the changes of scores: everything, or those of some ids.
+  bool anew_ = true;
+  std::vector<int32_t> unknown_;
+  std::vector<cuda::HeadUpdate> updates_;  // on their way there
   int64_t reads_ = 0;
   int64_t scans_ = 0;
-  int64_t sampled_ = 0;  // from scans
+  int64_t scan_bytes_ = 0;  // of each
+  int64_t full_ = 0;        // reads that took all logits
+  int64_t sampled_ = 0;     // from scans
   int64_t candidates_ = 0;
 };
 

@@ -49,6 +49,14 @@ double Penalties::changed(int32_t id, double score) const {
   return score - (presence + frequency * static_cast<double>(known.generated));
 }
 
+cuda::HeadChange Penalties::change_of(int32_t id) const {
+  const auto index = static_cast<size_t>(id);
+  if (index >= tokens_.size()) return {};
+  const Token& known = tokens_[index];
+  return {known.is_seen ? 1 : 0, known.is_biased ? 1 : 0, known.bias,
+          static_cast<int32_t>(known.generated)};
+}
+
 void Penalties::apply(std::span<double> scores) const {
   for (const int32_t id : ids_) {
     // The context may hold ids that are not sampled: padding rows of the table are fed by no one,

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "cuda/head/head.h"
 #include "engine/sampling.h"
 
 namespace rsr::engine {
@@ -29,6 +30,8 @@ class Penalties {
   /// A score after, in this order: repetition, bias, presence and frequency. The higher the score,
   /// the higher (or equal) the result.
   double changed(int32_t id, double score) const;
+  /// What changes the score of an id, for a device, which takes the same steps.
+  cuda::HeadChange change_of(int32_t id) const;
 
  private:
   /// What is known of a token.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "base/exponential.h"
 
 namespace rsr::engine {
 namespace {
@@ -28,7 +29,7 @@ size_t best_of(const Values& values) {
 }
 
 // Most tokens of a top-k that are looked for by a scan; more are not few.
-constexpr int64_t kMostBest = 1024;
+constexpr int64_t kMostBest = cuda::kHeadMostBest;
 
 /// The better score first, the lower id among equals.
 constexpr auto kBetter = [](const auto& a, const auto& b) {
@@ -45,7 +46,15 @@ constexpr auto kLowerId = [](const auto& a, const auto& b) { return a.id < b.id;
 }  // namespace
 
 Sampler::Sampler(const Sampling& sampling, std::span<const int32_t> context)
-    : sampling_(sampling), penalties_(sampling, context), random_(sampling.seed) {}
+    : sampling_(sampling),
+      penalties_(sampling, context),
+      random_(sampling.seed),
+      number_(next_number()) {}
+
+/// 53 random bits: a number of [0, 1), the same on every machine.
+double Sampler::next_number() {
+  return static_cast<double>(random_() >> 11) * 0x1.0p-53;
+}
 
 Result<int32_t> Sampler::sample(std::span<const float> logits) {
   RSR_CHECK(!logits.empty());
@@ -86,6 +95,28 @@ int32_t Sampler::sample(const linear::HeadCandidates& candidates) {
   return id;
 }
 
+cuda::HeadQuery Sampler::query() const {
+  const Need needed = need().value();
+  cuda::HeadQuery query;
+  query.uniform = number_;
+  query.window = needed.window;
+  query.best = static_cast<int32_t>(needed.best);
+  query.temperature = sampling_.temperature;
+  query.top_k = static_cast<int32_t>(sampling_.top_k);
+  query.top_p = sampling_.top_p;
+  query.min_p = sampling_.min_p;
+  query.changes = penalties_.none() ? 0 : 1;
+  query.repetition = sampling_.repetition_penalty;
+  query.presence = sampling_.presence_penalty;
+  query.frequency = sampling_.frequency_penalty;
+  return query;
+}
+
+void Sampler::accept(int32_t id) {
+  if (sampling_.temperature != 0.0f) number_ = next_number();
+  penalties_.add(id);
+}
+
 int32_t Sampler::choose(std::span<const float> logits) {
   if (sampling_.temperature == 0.0f && penalties_.none()) {
     return static_cast<int32_t>(best_of(logits));
@@ -122,7 +153,7 @@ void Sampler::weigh() {
   const double top = std::min_element(candidates_.begin(), candidates_.end(), kBetter)->score;
   for (Candidate& candidate : candidates_) {
     const double below = candidate.score - top;
-    candidate.weight = below == 0.0 ? 1.0 : std::exp(below / sampling_.temperature);
+    candidate.weight = below == 0.0 ? 1.0 : base::exp_of_negative(below / sampling_.temperature);
   }
   std::erase_if(candidates_, [](const Candidate& c) { return !(c.weight > 0.0); });
 }
@@ -162,8 +193,8 @@ int32_t Sampler::draw() {
   }
   double total = 0.0;
   for (const Candidate& candidate : candidates_) total += candidate.weight;
-  // 53 random bits: a number of [0, 1), the same on every machine.
-  const double target = static_cast<double>(random_() >> 11) * 0x1.0p-53 * total;
+  const double target = number_ * total;
+  number_ = next_number();
   double sum = 0.0;
   for (const Candidate& candidate : candidates_) {
     sum += candidate.weight;

@@ -43,6 +43,15 @@ class Sampler {
   /// finite.
   int32_t sample(const linear::HeadCandidates& candidates);
 
+  /// For a device that chooses in this object's place: what it needs to know but for rows and
+  /// updates. Only where there is a need().
+  cuda::HeadQuery query() const;
+  /// The ids of which the score may change; some may be no token of the model.
+  std::span<const int32_t> changed_ids() const { return penalties_.ids(); }
+  cuda::HeadChange change_of(int32_t id) const { return penalties_.change_of(id); }
+  /// Remembers a token that was chosen so, as if this object had chosen it.
+  void accept(int32_t id);
+
  private:
   struct Candidate {
     double score;   // logit after penalties
@@ -57,10 +66,12 @@ class Sampler {
   void keep_top_p();
   void keep_min_p();
   int32_t draw();
+  double next_number();
 
   Sampling sampling_;
   Penalties penalties_;
   std::mt19937_64 random_;
+  double number_;               // of the next draw, [0, 1)
   std::vector<double> scores_;  // logits after penalties, of all tokens
   std::vector<Candidate> candidates_;
 };

@@ -151,10 +151,11 @@ void Session::Impl::count_answer(int64_t first, GenerateStats* stats) const {
   stats->accepted_tokens = drafts.all_confirmed();
   stats->head_candidates = head.mean_candidates();
   const double mean_length = static_cast<double>(first + sequence->length) / 2;
-  const double of_pass =
-      static_cast<double>(model.weight_bytes() - model.head.bytes()) + head.mean_bytes(model) +
-      mean_length *
-          static_cast<double>(model::KvCache::bytes_per_position(model.config, engine->kv_type));
+  const int64_t layers = engine->device != nullptr ? engine->device->layer_bytes()
+                                                   : model.weight_bytes() - model.head.bytes();
+  const double of_pass = static_cast<double>(layers) + head.mean_bytes(model) +
+                         mean_length * static_cast<double>(model::KvCache::bytes_per_position(
+                                           model.config, engine->kv_type));
   stats->bytes_per_token = of_pass;
   if (stats->decode_steps == 0) return;
   stats->bytes_per_token *=

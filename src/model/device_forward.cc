@@ -27,8 +27,7 @@ bool read_int8(const DeviceLayer& layer, std::initializer_list<Projection> reade
 Status DeviceSequence::ask(const Tile& tile) {
   const ModelConfig& c = model_.config;
   auto* control = b_.control.as<int32_t>();
-  RSR_RETURN_IF_ERROR(stream_.copy_to_device(
-      control, control_.as<int32_t>(), static_cast<size_t>(1 + tile.batch) * sizeof(int32_t)));
+  RSR_RETURN_IF_ERROR(copy_control(tile));
   const auto cols = static_cast<int32_t>(c.hidden_size);
   RSR_RETURN_IF_ERROR(stream_.run(
       &Operations::embed, cuda::Embed{device_->embedding.rows, device_->embedding.is_f16,
@@ -45,6 +44,7 @@ Status DeviceSequence::ask(const Tile& tile) {
     const bool int8 = !last && read_int8(layers[i + 1], {q, k, v});
     RSR_RETURN_IF_ERROR(feed_forward(tile, layers[i], {next_norm, int8}));
   }
+  if (tile.choice) return choose_token(tile);
   return tile.states > 0 ? head(tile) : Status();
 }
 

@@ -43,6 +43,9 @@ Status upload_all(cuda::Stream& stream, const Model& model, DeviceModel* made) {
   } else {
     RSR_RETURN_IF_ERROR(upload_table(stream, model.head, &made->head_memory, &made->head));
   }
+  if (model.head_scan.has_value() && DeviceHeadForm::fits(model.head_scan->rows)) {
+    RSR_ASSIGN_OR_RETURN(made->head_scan, DeviceHeadForm::upload(stream, *model.head_scan));
+  }
   RSR_ASSIGN_OR_RETURN(made->final_norm, upload_floats(stream, model.final_norm));
   for (size_t i = 0; i < model.layers.size(); ++i) {
     Result<DeviceLayer> layer = upload_layer(stream, model.layers[i]);
@@ -54,6 +57,16 @@ Status upload_all(cuda::Stream& stream, const Model& model, DeviceModel* made) {
 
 }  // namespace
 
+int64_t DeviceModel::layer_bytes() const {
+  auto bytes = static_cast<int64_t>(final_norm.bytes());
+  for (const DeviceLayer& layer : layers) {
+    bytes += static_cast<int64_t>(layer.input_norm.bytes() + layer.attention_norm.bytes() +
+                                  layer.attn_sub_norm.bytes() + layer.ffn_sub_norm.bytes());
+    for (const DeviceLinear& linear : layer.projections) bytes += linear.bytes();
+  }
+  return bytes;
+}
+
 Result<std::shared_ptr<const DeviceModel>> DeviceModel::upload(const cuda::Device& device,
                                                                const Model& model) {
   const auto made = std::make_shared<DeviceModel>(DeviceModel{.device = device,
@@ -61,6 +74,7 @@ Result<std::shared_ptr<const DeviceModel>> DeviceModel::upload(const cuda::Devic
                                                               .head_memory = {},
                                                               .embedding = {},
                                                               .head = {},
+                                                              .head_scan = {},
                                                               .final_norm = {},
                                                               .layers = {}});
   RSR_ASSIGN_OR_RETURN(cuda::Stream stream, cuda::Stream::create(device));

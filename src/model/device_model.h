@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cuda/device.h"
+#include "model/device_head.h"
 #include "model/device_linear.h"
 #include "model/weights.h"
 
@@ -38,11 +40,16 @@ struct DeviceModel {
     bool is_f16 = false;
   };
 
+  /// Bytes that a token reads of layers and norms.
+  int64_t layer_bytes() const;
+
   cuda::Device device;
   cuda::Memory embedding_memory;
   cuda::Memory head_memory;  // empty where the head is the embedding
   Table embedding;
   Table head;
+  std::optional<DeviceHeadForm> head_scan;  // where the host's model has one, for which
+                                            // operations have room
   cuda::Memory final_norm;
   std::vector<DeviceLayer> layers;
 };

@@ -103,12 +103,25 @@ Status DeviceSequence::reserve(int64_t positions, KvType type) {
   }
   RSR_RETURN_IF_ERROR(reserve_array<int8_t>(device, tile_ * int8_stride(widest), &b_.int8));
   RSR_RETURN_IF_ERROR(reserve_array<int32_t>(device, tile_, &b_.int8_sums));
-  RSR_RETURN_IF_ERROR(reserve_array<int32_t>(device, 1 + tile_, &b_.control));
   RSR_RETURN_IF_ERROR(reserve_array<int32_t>(device, 2 * tile_ * c.num_heads, &b_.arrived));
   RSR_RETURN_IF_ERROR(stream_.clear(b_.arrived.data(), b_.arrived.bytes()));
-  RSR_ASSIGN_OR_RETURN(control_, cuda::PinnedMemory::create(
-                                     device, static_cast<size_t>(1 + tile_) * sizeof(int32_t)));
+  RSR_RETURN_IF_ERROR(reserve_control());
   return reserve_logits(1);
+}
+
+Status DeviceSequence::reserve_control() {
+  const cuda::Device& device = device_->device;
+  query_at_ = round_up((1 + tile_) * static_cast<int64_t>(sizeof(int32_t)), 64);
+  const auto bytes = static_cast<size_t>(query_at_) + sizeof(cuda::HeadQuery);
+  RSR_ASSIGN_OR_RETURN(b_.control, Memory::create(device, bytes));
+  RSR_ASSIGN_OR_RETURN(control_, cuda::PinnedMemory::create(device, bytes));
+  if (!device_->head_scan.has_value()) return {};
+  cuda::Dense table;
+  table.w = device_->head.rows;
+  table.is_f16 = device_->head.is_f16;
+  table.cols = static_cast<int32_t>(model_.config.hidden_size);
+  RSR_ASSIGN_OR_RETURN(head_, DeviceHead::create(device, *device_->head_scan, table));
+  return {};
 }
 
 Status DeviceSequence::reserve_logits(int64_t states) {
@@ -145,48 +158,89 @@ Status DeviceSequence::extend_angles(int64_t end) {
 
 Result<std::span<const float>> DeviceSequence::forward(std::span<const int32_t> tokens,
                                                        int64_t start, int64_t states) {
+  RSR_CHECK(states >= 0 && states <= static_cast<int64_t>(tokens.size()));
+  RSR_RETURN_IF_ERROR(reserve_logits(states));
+  RSR_RETURN_IF_ERROR(read(tokens, start, states, false));
+  return std::span<const float>(logits_.as<float>(),
+                                static_cast<size_t>(states * model_.config.vocab_size));
+}
+
+Result<std::optional<HeadChoice>> DeviceSequence::choose(std::span<const int32_t> tokens,
+                                                         int64_t start,
+                                                         const HeadQuestion& question) {
+  RSR_CHECK(can_choose());
+  auto* query = reinterpret_cast<cuda::HeadQuery*>(control_.as<std::byte>() + query_at_);
+  RSR_RETURN_IF_ERROR(head_->prepare(stream_, question, query));
+  RSR_RETURN_IF_ERROR(read(tokens, start, 0, true));
+  return head_->answer();
+}
+
+Result<std::span<const float>> DeviceSequence::logits_after_choice() {
+  RSR_RETURN_IF_ERROR(head({.batch = last_batch_, .states = 1}));
+  RSR_RETURN_IF_ERROR(stream_.wait());
+  return std::span<const float>(logits_.as<float>(), static_cast<size_t>(model_.config.vocab_size));
+}
+
+Status DeviceSequence::read(std::span<const int32_t> tokens, int64_t start, int64_t states,
+                            bool choice) {
   const auto count = static_cast<int64_t>(tokens.size());
   RSR_CHECK(count >= 1 && start >= 0 && start + count <= positions_);
-  RSR_CHECK(states >= 0 && states <= count);
-  RSR_RETURN_IF_ERROR(reserve_logits(states));
   RSR_RETURN_IF_ERROR(extend_angles(start + count));
   const int64_t unwanted = count - states;  // tokens in front without logits
   for (int64_t begin = 0; begin < count;) {
     const int64_t batch = std::min(tile_, count - begin);
     const int64_t end = begin + batch;
     const int64_t of_tile = std::clamp<int64_t>(end - unwanted, 0, batch);
+    Tile tile;
+    tile.states = of_tile;
+    tile.row = of_tile > 0 ? end - of_tile - unwanted : 0;
+    tile.choice = choice && end == count;
     RSR_RETURN_IF_ERROR(
         run_tile(tokens.subspan(static_cast<size_t>(begin), static_cast<size_t>(batch)),
-                 start + begin, of_tile, end - of_tile - unwanted));
+                 start + begin, tile));
     begin = end;
   }
-  return std::span<const float>(logits_.as<float>(),
-                                static_cast<size_t>(states * model_.config.vocab_size));
+  return {};
 }
 
-Status DeviceSequence::run_tile(std::span<const int32_t> tokens, int64_t start, int64_t states,
-                                int64_t row) {
+Status DeviceSequence::run_tile(std::span<const int32_t> tokens, int64_t start, Tile tile) {
   auto* control = control_.as<int32_t>();
   control[0] = static_cast<int32_t>(start);
   std::copy(tokens.begin(), tokens.end(), control + 1);
-  const auto batch = static_cast<int32_t>(tokens.size());
-  const int64_t end = start + batch;
-  if (batch != 1 || states != 1 || row != 0) {
-    RSR_RETURN_IF_ERROR(ask({batch, chunks_for(end), states, states > 0 ? row : 0}));
+  tile.batch = last_batch_ = static_cast<int32_t>(tokens.size());
+  const int64_t end = start + tile.batch;
+  const bool in_graph = tile.batch == 1 && tile.row == 0 && (tile.states == 1 || tile.choice);
+  tile.chunks = in_graph ? provided_chunks(end) : chunks_for(end);
+  if (!in_graph) {
+    RSR_RETURN_IF_ERROR(ask(tile));
     return stream_.wait();
   }
-  const Tile one = {1, provided_chunks(end), 1, 0};
-  const auto [found, is_new] = graphs_.try_emplace(one.chunks);
+  const auto [found, is_new] = graphs_.try_emplace({tile.chunks, tile.choice});
   if (is_new) {  // loads the kernels, which not every driver can do during a capture
-    RSR_RETURN_IF_ERROR(ask(one));
+    RSR_RETURN_IF_ERROR(ask(tile));
     return stream_.wait();
   }
   cuda::Graph& graph = found->second;
   if (graph.empty()) {
-    RSR_ASSIGN_OR_RETURN(graph, stream_.capture([&] { return ask(one); }));
+    RSR_ASSIGN_OR_RETURN(graph, stream_.capture([&] { return ask(tile); }));
   }
   RSR_RETURN_IF_ERROR(stream_.launch(graph));
   return stream_.wait();
+}
+
+/// What changes from launch to launch of a graph.
+Status DeviceSequence::copy_control(const Tile& tile) {
+  const size_t ids = static_cast<size_t>(1 + tile.batch) * sizeof(int32_t);
+  const size_t all = static_cast<size_t>(query_at_) + sizeof(cuda::HeadQuery);
+  return stream_.copy_to_device(b_.control.data(), control_.as<std::byte>(),
+                                tile.choice ? all : ids);
+}
+
+Status DeviceSequence::choose_token(const Tile& tile) {
+  const float* state = b_.normed.as<float>() + (tile.batch - 1) * model_.config.hidden_size;
+  const auto* query =
+      reinterpret_cast<const cuda::HeadQuery*>(b_.control.as<std::byte>() + query_at_);
+  return head_->ask(stream_, state, query);
 }
 
 }  // namespace rsr::model

@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
+#include <utility>
 
 #include "cuda/device.h"
 #include "cuda/operations.h"
+#include "model/device_head.h"
 #include "model/device_model.h"
 #include "model/kv_cache.h"
 
@@ -16,7 +19,8 @@ namespace rsr::model {
 
 /// Of a tile of tokens, on the device. [tokens, ...] each, as in forward.h's Scratch.
 struct DeviceBuffers {
-  cuda::Memory control;  // int32: position of the first token, then the tokens' ids
+  cuda::Memory control;  // int32: position of the first token, then the tokens' ids; behind them a
+                         // cuda::HeadQuery, at query_at_
   cuda::Memory hidden;
   cuda::Memory normed;
   cuda::Memory queries;
@@ -55,11 +59,23 @@ class DeviceSequence {
   Result<std::span<const float>> forward(std::span<const int32_t> tokens, int64_t start,
                                          int64_t states);
 
+  /// Whether choose() may be called: the head has a scan form on the device.
+  bool can_choose() const { return head_ != nullptr; }
+  /// Bytes that the scan of a choice reads.
+  int64_t scan_bytes() const { return device_->head_scan->bytes(); }
+  /// Reads tokens in the same way, and gives the token behind them, or nothing where only all
+  /// logits can tell. Errors: what the device reports.
+  Result<std::optional<HeadChoice>> choose(std::span<const int32_t> tokens, int64_t start,
+                                           const HeadQuestion& question);
+  /// After choose(): the logits [vocab] of the last token, valid until the next call.
+  Result<std::span<const float>> logits_after_choice();
+
  private:
   DeviceSequence(std::shared_ptr<const DeviceModel> device, const Model& model,
                  cuda::Stream stream);
 
   Status reserve(int64_t positions, KvType type);
+  Status reserve_control();
   Status reserve_logits(int64_t states);
   /// cosine and sine of all positions below `end`.
   Status extend_angles(int64_t end);
@@ -67,12 +83,16 @@ class DeviceSequence {
   /// One tile, all at consecutive positions.
   struct Tile {
     int32_t batch = 0;
-    int32_t chunks = 0;  // that attention provides for
-    int64_t states = 0;  // that logits are wanted of
-    int64_t row = 0;     // of the host's logits, where they go
+    int32_t chunks = 0;   // that attention provides for
+    int64_t states = 0;   // the last so many, that logits are wanted of
+    int64_t row = 0;      // of the host's logits, where they go
+    bool choice = false;  // the token behind the last one is wanted
   };
-  /// Logits of the last `states` tokens go to the rows of logits_ from `row` on.
-  Status run_tile(std::span<const int32_t> tokens, int64_t start, int64_t states, int64_t row);
+  /// All tokens, tile by tile. Logits of the last `states` go to logits_.
+  Status read(std::span<const int32_t> tokens, int64_t start, int64_t states, bool choice);
+  /// A tile of which batch and chunks are not known yet.
+  Status run_tile(std::span<const int32_t> tokens, int64_t start, Tile tile);
+  Status copy_control(const Tile& tile);
   Status ask(const Tile& tile);
   Status attention(const Tile& tile, const DeviceLayer& layer, int64_t index);
   /// The norm behind a layer, and whether what it leaves is read in int8.
@@ -82,6 +102,7 @@ class DeviceSequence {
   };
   Status feed_forward(const Tile& tile, const DeviceLayer& layer, const NextNorm& next);
   Status head(const Tile& tile);
+  Status choose_token(const Tile& tile);
 
   /// y of each linear; all read the floats `x` [batch, cols], or what has been quantised of them.
   struct Output {
@@ -116,8 +137,12 @@ class DeviceSequence {
   cuda::PinnedMemory control_;
   cuda::PinnedMemory logits_;
   int64_t logits_rows_ = 0;
-  /// Of one token with logits, by chunks. The first such token does without.
-  std::map<int32_t, cuda::Graph> graphs_;
+  int64_t query_at_ = 0;  // in the control block
+  std::unique_ptr<DeviceHead> head_;
+  int32_t last_batch_ = 0;  // of the latest tile, whose states are still there
+  /// Of one token, by chunks, and whether it ends in a choice or in logits. The first such token
+  /// does without.
+  std::map<std::pair<int32_t, bool>, cuda::Graph> graphs_;
 };
 
 }  // namespace rsr::model

@@ -1,6 +1,7 @@
 // The pass through a model on a device, against the host's: the same bits.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/json.h"
@@ -25,8 +26,8 @@ std::vector<std::string> device_names() {
 /// set, whose float formats devices have, too.
 class Both {
  public:
-  Both(const std::string& directory, const std::string& device)
-      : model_(load_model(context_.impl(), directory).value()),
+  Both(const std::string& directory, const std::string& device, bool scan = false)
+      : model_(load(directory, scan)),
         device_(DeviceModel::upload(cuda::Device::open(device).value(), model_).value()) {}
 
   Sequence sequence(KvType type) const {
@@ -49,10 +50,31 @@ class Both {
     }
   }
 
+  /// Reads `ids` on both: the device chooses as the host's logits say, and then gives the same.
+  void choose(Sequence& sequence, const Ids& ids) {
+    const int64_t start = sequence.length;
+    const auto host = forward(context_.impl(), model_, sequence, ids);
+    HeadQuestion question;
+    question.query.rows = static_cast<int32_t>(vocab());
+    const auto choice = sequence.device->choose(ids, start, question);
+    ASSERT_TRUE(choice.ok()) << choice.status().message();
+    ASSERT_TRUE(choice->has_value());
+    EXPECT_EQ((*choice)->id, std::max_element(host.begin(), host.end()) - host.begin());
+    const auto found = sequence.device->logits_after_choice();
+    ASSERT_TRUE(found.ok()) << found.status().message();
+    EXPECT_EQ(std::memcmp(host.data(), found->data(), host.size_bytes()), 0);
+  }
+
   int64_t vocab() const { return model_.config.vocab_size; }
   const Model& model() const { return model_; }
 
  private:
+  Model load(const std::string& directory, bool scan) {
+    Model model = load_model(context_.impl(), directory).value();
+    if (scan) model.head_scan = linear::make_head_scan_form(context_.impl(), model.head.view);
+    return model;
+  }
+
   Context context_ = Context::create({.threads = 2, .isa = "reference"}).value();
   Model model_;
   std::shared_ptr<const DeviceModel> device_;
@@ -110,6 +132,17 @@ TEST_P(DeviceSequences, ChunksOfPositionsAreMergedAsOnTheHost) {
   for (int i = 0; i < 4; ++i) both.read(sequence, some_ids(1, both.vocab()), 1);  // 256 to 259
   both.read(sequence, some_ids(270, both.vocab()), 1);  // tiles of a prompt
   both.read(sequence, some_ids(1, both.vocab()), 1);
+}
+
+TEST_P(DeviceSequences, AChoiceEndsPromptsAndTokens) {
+  Both both(directory_.path(), GetParam(), true);
+  Sequence sequence = both.sequence(KvType::f16);
+  both.choose(sequence, some_ids(5, both.vocab()));
+  for (int i = 0; i < 3; ++i) both.choose(sequence, some_ids(1, both.vocab()));
+  both.read(sequence, some_ids(1, both.vocab()), 1);   // another graph
+  both.read(sequence, some_ids(3, both.vocab()), 3);   // which are made anew
+  both.choose(sequence, some_ids(300, both.vocab()));  // two tiles
+  for (int i = 0; i < 2; ++i) both.choose(sequence, some_ids(1, both.vocab()));
 }
 
 TEST_P(DeviceSequences, TwoOnOneDeviceDoNotMeet) {
