@@ -49,7 +49,8 @@ Result<std::vector<ModelBenchRecord>> measure_on_device(ModelBenchOptions option
   RSR_ASSIGN_OR_RETURN(ModelSubject subject, open_subject(options));
   print_notice(subject.model.notice);
   const double begin = now_seconds();
-  RSR_ASSIGN_OR_RETURN(ModelOnDevice model, ModelOnDevice::create(device, subject.model));
+  RSR_ASSIGN_OR_RETURN(ModelOnDevice model,
+                       ModelOnDevice::create(subject.context.impl(), device, subject.model));
   subject.load_seconds += now_seconds() - begin;
   return bench_model(options, subject, &model);
 }

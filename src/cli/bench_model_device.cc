@@ -6,10 +6,10 @@
 
 namespace rsr::cli {
 
-Result<ModelOnDevice> ModelOnDevice::create(const cuda::Device& device, const model::Model& model,
-                                            int64_t copy_bytes) {
+Result<ModelOnDevice> ModelOnDevice::create(Context::Impl& context, const cuda::Device& device,
+                                            const model::Model& model, int64_t copy_bytes) {
   RSR_ASSIGN_OR_RETURN(std::shared_ptr<const model::DeviceModel> uploaded,
-                       model::DeviceModel::upload(device, model));
+                       model::DeviceModel::upload(context, device, model));
   RSR_ASSIGN_OR_RETURN(cuda::Stream stream, cuda::Stream::create(device));
   RSR_ASSIGN_OR_RETURN(CopyBandwidth copy, CopyBandwidth::create(stream, copy_bytes));
   return ModelOnDevice(model, std::move(uploaded), std::move(stream), std::move(copy));

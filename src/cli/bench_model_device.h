@@ -17,8 +17,8 @@ class ModelOnDevice {
  public:
   /// Copies the weights; `model` must live as long. Errors: no memory on the device, weights that
   /// it has no kernels for.
-  static Result<ModelOnDevice> create(const cuda::Device& device, const model::Model& model,
-                                      int64_t copy_bytes = kCopyBytes);
+  static Result<ModelOnDevice> create(Context::Impl& context, const cuda::Device& device,
+                                      const model::Model& model, int64_t copy_bytes = kCopyBytes);
 
   Result<std::unique_ptr<model::DeviceSequence>> sequence(int64_t positions,
                                                           model::KvType type) const;

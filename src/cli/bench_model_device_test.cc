@@ -28,7 +28,8 @@ class DeviceModelBench : public testing::Test {
     if (scan_) model.head_scan = linear::make_head_scan_form(context.impl(), model.head.view);
     const ModelSubject subject = {std::move(context), std::move(model), {5}, {1, 7}, {2}, 0.5};
     const auto device = cuda::Device::open("emulated").value();
-    auto on_device = ModelOnDevice::create(device, subject.model, 4096).value();
+    auto on_device =
+        ModelOnDevice::create(subject.context.impl(), device, subject.model, 4096).value();
     layer_bytes_ = static_cast<double>(on_device.layer_bytes());
     head_bytes_ = static_cast<double>(subject.model.head.bytes());
     auto records = bench_model(options_, subject, &on_device);

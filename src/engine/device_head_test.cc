@@ -163,7 +163,8 @@ TEST(DeviceHead, TooManyCandidatesGoThroughAllLogits) {
   model::Model model = model::load_model(context.impl(), directory.path()).value();
   ASSERT_TRUE(add_head_scan(HeadMethod::scan, true, context.impl(), &model).ok());
   const auto device =
-      model::DeviceModel::upload(cuda::Device::open("emulated").value(), model).value();
+      model::DeviceModel::upload(context.impl(), cuda::Device::open("emulated").value(), model)
+          .value();
   model::Sequence sequence(model::KvCache::create(model.config, 1, model::KvType::f16).value());
   sequence.device = model::DeviceSequence::create(device, model, 64, model::KvType::f16).value();
   const HeadModel with = {context.impl(), model, 2990, sequence};

@@ -104,7 +104,8 @@ Result<std::shared_ptr<Engine::Impl>> open_impl(const std::string& directory,
                                                       .context_length = length,
                                                       .kv_type = kv_type});
   if (device) {
-    RSR_ASSIGN_OR_RETURN(impl->device, model::DeviceModel::upload(*device, impl->model));
+    RSR_ASSIGN_OR_RETURN(impl->device,
+                         model::DeviceModel::upload(impl->context.impl(), *device, impl->model));
     impl->model.head_scan.reset();  // the device has its own
   }
   RSR_RETURN_IF_ERROR(open_chat(directory, source, impl.get()));

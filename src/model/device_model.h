@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cuda/device.h"
+#include "linear/context.h"
 #include "model/device_head.h"
 #include "model/device_linear.h"
 #include "model/weights.h"
@@ -29,9 +30,10 @@ struct DeviceLayer {
 /// What the forward pass reads on a device; immutable, shared by sequences. The host's model stays
 /// the owner of all that is not weights.
 struct DeviceModel {
-  /// Copies every weight, layer by layer. Errors: no memory (with what is needed in all), weights
-  /// without a kernel for devices.
-  static Result<std::shared_ptr<const DeviceModel>> upload(const cuda::Device& device,
+  /// Copies every weight, by all threads of the context. Errors: no memory, weights without a
+  /// kernel for devices.
+  static Result<std::shared_ptr<const DeviceModel>> upload(Context::Impl& context,
+                                                           const cuda::Device& device,
                                                            const Model& model);
 
   /// The embedding or the head as operations read it.

@@ -28,7 +28,8 @@ class Both {
  public:
   Both(const std::string& directory, const std::string& device, bool scan = false)
       : model_(load(directory, scan)),
-        device_(DeviceModel::upload(cuda::Device::open(device).value(), model_).value()) {}
+        device_(DeviceModel::upload(context_.impl(), cuda::Device::open(device).value(), model_)
+                    .value()) {}
 
   Sequence sequence(KvType type) const {
     Sequence made(KvCache::create(model_.config, model_.config.max_positions, type).value());
