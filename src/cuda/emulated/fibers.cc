@@ -144,4 +144,11 @@ void wait_for_copies(int pending) {
   copies.erase(copies.begin(), copies.begin() + static_cast<std::ptrdiff_t>(done));
 }
 
+
+void look_at(const void* at, int bytes) {
+  RSR_CHECK(reinterpret_cast<uintptr_t>(at) % 16 == 0 && bytes % 16 == 0);
+  const auto* from = static_cast<const volatile std::byte*>(at);
+  for (int i = 0; i < bytes; ++i) static_cast<void>(from[i]);
+}
+
 }  // namespace rsr::cuda::simt::host

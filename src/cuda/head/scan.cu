@@ -64,6 +64,14 @@ RSR_DEVICE RowValues row_values(const HeadScan& p, int row) {
   return {at[0], at[rows], at[2 * rows], at[3 * rows]};
 }
 
+/// The beginning of a warp's tile comes into the second cache while the kernel in front still runs:
+/// 17 MB in all, 4 us of a memory of 4.3 TB/s.
+RSR_DEVICE void prefetch_tile(const HeadScan& p, int tile) {
+  constexpr int kMost = 4 << 10;
+  const int64_t bytes = int64_t{p.steps} * kScanLineBytes;
+  simt::prefetch(p.lines + tile * bytes, static_cast<int>(bytes < kMost ? bytes : kMost));
+}
+
 struct Bounds {
   float lower;
   float upper;
@@ -139,6 +147,7 @@ RSR_KERNEL_BLOCKS(kThreads, kBlocks) scan_tiles(HeadScan p) {
   Lines lines(p, tile, g, t);
   simt::Words2 next[kLoads];
   lines.read(next);
+  if (simt::lane() == 0) prefetch_tile(p, tile);
   const RowValues values = row_values(p, row);
   simt::wait_for_previous();  // what reads constants only comes first
   const HeadFactors factors = *p.factors;

@@ -4,7 +4,8 @@
 // and add that in shared memory. Vectors come through the first cache, which the weights pass by:
 // 64 bytes of each vector meet 256 bytes of each tile.
 //
-// The first lines are asked for before the kernel in front has ended: weights never change.
+// The first lines are asked for before the kernel in front has ended, and more of them brought into
+// the second cache: weights never change.
 //
 // Bytes on their way: a warp asks for its next 1 KB of lines before it multiplies the last; 24 to
 // 32 warps of a multiprocessor keep 24 to 32 KB asked for, where 4.3 TB/s at 0.8 us need 26 KB.
@@ -93,6 +94,16 @@ RSR_DEVICE void write_gated(const Multiply& p, const uint32_t* block_sums, int f
   });
 }
 
+/// All tiles of the block, one a thread.
+template <int R, bool gated>
+RSR_DEVICE void prefetch_tiles(const Multiply& p, BlockPlace place) {
+  const int r = simt::thread();
+  if (r >= R) return;
+  const PackedMatrix& m = p.matrices[gated ? r : place.matrix];
+  const int tile = gated ? place.tile : place.tile + r;
+  if (tile < tiles_of(m)) prefetch_tile(m, tile, kMostPrefetched / R);
+}
+
 template <int R, int warps, bool gated>
 RSR_DEVICE TileCursor<R, warps> tiles_of_block(const Multiply& p, BlockPlace place, int first,
                                                int lines, LanePlace at) {
@@ -120,6 +131,7 @@ few_vectors(Multiply p) {
   RSR_UNROLL
   for (int u = 0; u < kTurn; ++u) tiles.read(next[u], u);
   tiles.advance(kTurn);
+  prefetch_tiles<R, gated>(p, place);
   F::fill(s.table);
   share_out<kThreads, Shared::kSums>([&](int i) { s.sums[i] = 0; });
   simt::wait_for_previous();

@@ -124,9 +124,10 @@ template <class F, int N>
 RSR_KERNEL(kThreads)
 grouped(Multiply p) {
   auto& s = simt::shared<GroupedShared<N>>();
-  simt::wait_for_previous();
   const BlockPlace place = block_place<1>(p);
   const PackedMatrix& m = p.matrices[place.matrix];
+  if (simt::thread() == 0) prefetch_tile(m, place.tile, kMostPrefetched);
+  simt::wait_for_previous();
   const int first_vector = simt::block_y() * N * kVectors;
   const int groups = simt::ceil_div(m.tile_lines, m.group_lines);
   const float* scales = m.group_scales + int64_t{place.tile} * groups * kTileRows;
