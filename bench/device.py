@@ -14,7 +14,7 @@ import sys
 import measure
 
 # Program, product, bits: their times do not depend on the weights' values.
-RIVALS = (("cublas", "bf16", "ternary"), ("cublas", "int8", "ternary"))
+RIVALS = (("cublas", "bf16", "ternary"), ("cublas", "int8", "ternary"), ("torch", "bf16", "ternary"))
 BATCHES = (1, 8, 16, 64)
 PAPER = "rsr-paper"
 
@@ -36,11 +36,12 @@ def run(plan: measure.Plan, device: str) -> list[dict]:
     records = []
     for number, call in enumerate(calls := arguments(plan, device), 1):
         records += measure.bench(plan, f"{device} {number}/{len(calls)}", call)
-    if plan.rivals and not (plan.build / "bench" / "rival_cublas").exists():
-        print("no rivals: they are built by `make bench` where the CUDA toolkit is", file=sys.stderr)
-        return records
+    rivals = RIVALS if plan.rivals else ()
+    if rivals and not (plan.build / "bench" / "rival_cublas").exists():
+        print("no cuBLAS: its program is built by `make bench` where the CUDA toolkit is", file=sys.stderr)
+        rivals = [rival for rival in rivals if rival[0] == "torch"]
     shapes = dict.fromkeys((r["rows"], r["cols"]) for r in records)
-    for rival in RIVALS if plan.rivals else ():
+    for rival in rivals:
         for shape in shapes:
             for batch in plan.batches:
                 print(f"rivals: {rival}, {shape}, batch {batch}", file=sys.stderr)
@@ -58,8 +59,8 @@ def _time(records, **wanted):
 def table(records) -> str:
     """One line for each product with int8 inputs; the others' times are multiples of ours."""
     cold = [r for r in records if r.get("cold")]
-    lines = ["| rows x cols | bits | batch | us | floor us | share | batch 1 | t5 | RSR | cuBLAS bf16 | cuBLAS int8 |"]
-    lines.append("|" + "---|" * 11)
+    lines = ["| rows x cols | bits | batch | us | floor us | share | batch 1 | t5 | RSR | cuBLAS bf16 | cuBLAS int8 | torch bf16 |"]
+    lines.append("|" + "---|" * 12)
     for ours in cold:
         if ours["rival"] or ours["activation"] != "int8" or ours["algorithm"] != "automatic":
             continue
@@ -74,7 +75,7 @@ def table(records) -> str:
         cells = [f"{ours['rows']} x {ours['cols']}", ours["bits"], ours["batch"], f"{us:.2f}"]
         cells += [f"{ours['floor_ns'] / 1e3:.2f}", f"{100 * ours['share']:.0f}%", f"{us / single:.2f}" if single else "-"]
         cells += [by(_time(cold, **mine, algorithm="t5")), by(_time(cold, **mine, rival=PAPER))]
-        cells += [by(_time(cold, **same, rival=f"cublas-{kind}")) for kind in ("bf16", "int8")]
+        cells += [by(_time(cold, **same, rival=f"{name}-{kind}")) for name, kind, _ in RIVALS]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines) + "\n"
 

@@ -158,11 +158,18 @@ def _run_program(command, environment):
         return None, done.stderr.strip().removeprefix("error: ") or f"exit code {done.returncode}"
 
 
+def program_of(plan: Plan, name: str) -> list:
+    """How a rival is started."""
+    if name == "torch":
+        return [sys.executable, pathlib.Path(__file__).parent / "rivals" / "torch_linear.py"]
+    return [plan.build / "bench" / f"rival_{name}"]
+
+
 def run_rival(plan: Plan, rival, shape, batch: int, threads: int) -> list[dict]:
     """The records of one rival's process; a crash is a record with an `error`."""
     name, variant, bits = rival
     rows, cols = shape
-    command = [plan.build / "bench" / f"rival_{name}", "--variant", variant, "--bits", bits]
+    command = [*program_of(plan, name), "--variant", variant, "--bits", bits]
     command += ["--rows", str(rows), "--cols", str(cols), "--batch", str(batch)]
     command += ["--threads", str(threads), "--repeats", str(plan.repeats), *PIN]
     if plan.cold_bytes:

@@ -2,6 +2,7 @@
 is tested in C++, on an emulated device."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -97,13 +98,41 @@ def test_the_table_holds_rivals_against_ours():
         record(40.0, "cublas-bf16", activation="bf16", algorithm=""),
         record(48.0, "cublas-bf16", activation="bf16", algorithm="", batch=8),
         record(9.0, activation="quantised"),
+        record(44.0, "torch-bf16", activation="bf16", algorithm=""),
         {"rows": 64, "cols": 256, "batch": 1, "rival": "cublas-int8", "median_ns": None, "error": "none"},
     ]
     lines = device.table(records).splitlines()[2:]
     assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines] == [
-        ["64 x 256", "ternary", "1", "4.00", "5.00", "50%", "1.00", "0.75", "5.00", "10.00", "-"],
-        ["64 x 256", "ternary", "8", "6.00", "5.00", "50%", "1.50", "-", "-", "8.00", "-"],
+        ["64 x 256", "ternary", "1", "4.00", "5.00", "50%", "1.00", "0.75", "5.00", "10.00", "-", "11.00"],
+        ["64 x 256", "ternary", "8", "6.00", "5.00", "50%", "1.50", "-", "-", "8.00", "-", "-"],
     ]
+
+
+def torch_linear(*flags):
+    """torch as a rival, in a process of its own."""
+    plan = measure.Plan(build=ROOT, threads=(1,))
+    command = [*measure.program_of(plan, "torch"), "--rows", 64, "--cols", 80, "--batch", 2, "--repeats", 2, *flags]
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True)
+
+
+def test_torch_is_measured_cold_and_warm():
+    pytest.importorskip("torch")
+    done = torch_linear("--device", "cpu", "--cold-bytes", 100_000)
+    assert done.returncode == 0, done.stderr
+    cold, warm = json.loads(done.stdout)
+    assert (cold["cold"], warm["cold"]) == (True, False)
+    for found in (cold, warm):
+        assert found["rival"] == "torch-bf16" and found["bytes"] == 64 * 80 * 2
+        assert 0 < found["min_ns"] <= found["median_ns"] <= found["max_ns"]
+
+
+def test_torch_without_a_gpu_says_so():
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    done = torch_linear()
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_calls_are_for_the_device():

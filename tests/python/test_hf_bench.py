@@ -101,6 +101,18 @@ def test_a_backend_that_fails_is_a_line_of_the_table(tmp_path, model):
     assert theirs["error"] in done.stdout
 
 
+def test_a_gpu_is_measured_or_the_reason_is_said(tmp_path, model):
+    done = bench("hf", "--model", model, "--device", "cuda", "--backends", "rsr", "rsr-engine", "hf-bf16", "--threads", 1,
+                 "--prompt-tokens", 9, "--new-tokens", 3, "--repeats", 1, "--out", tmp_path)  # fmt: skip
+    records = json.loads((tmp_path / "hf.json").read_text())["records"]
+    assert [record["device"] for record in records] == ["cuda"] * 3
+    if torch.cuda.is_available():
+        assert done.returncode == 0 and not any(record["error"] for record in records)
+    else:
+        assert done.returncode == 1 and all(record["error"] for record in records)
+        assert "device 'cuda': " in records[1]["error"]
+
+
 @pytest.mark.parametrize("case", ["bitnet_packed", "bitnet_masters", "bitlinear_llama3", "bitlinear_rms_norm"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_fair_form_gives_the_bits_of_transformers(case, dtype):

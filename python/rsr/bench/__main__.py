@@ -44,6 +44,7 @@ def add_hf(commands, threads: int) -> None:
     parser.add_argument("--model", required=True, help="directory, or id of the hub, in a layout of transformers")
     parser.add_argument("--prepared", help="the same model prepared: what the backends rsr and rsr-engine open")
     parser.add_argument("--backends", nargs="+", choices=hf.BACKENDS, default=list(hf.BACKENDS), help="(default: all)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1, for every backend (%(default)s)")
     parser.add_argument("--threads", type=positive, default=threads, help="of torch and of this engine (%(default)s)")
     parser.add_argument("--prompt-tokens", type=positive, default=128, help="(%(default)s)")
     parser.add_argument("--new-tokens", type=positive, default=32, help="at least 2 (%(default)s)")

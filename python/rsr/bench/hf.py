@@ -66,7 +66,7 @@ def tasks(args, config: dict, prompt: str) -> list[dict]:
     options = {name: value for name in ("algorithm", "form", "k") if (value := getattr(args, name))}
     if args.form or args.k:
         options.setdefault("algorithm", "rsr")
-    common = {"threads": args.threads, "prompt": prompt, "new_tokens": args.new_tokens, "warmup": args.warmup,
+    common = {"device": args.device, "threads": args.threads, "prompt": prompt, "new_tokens": args.new_tokens, "warmup": args.warmup,
               "repeats": args.repeats, "best_k": os.fspath(args.best_k) if args.best_k else "",
               "options": options}  # fmt: skip
     found = []
@@ -148,13 +148,13 @@ def run(args) -> int:
     records = []
     for task in tasks(args, config, prompt):
         output.progress(f"{task['backend']} {task['form']}")
-        named = {key: task[key] for key in ("backend", "form", "threads", "repeats")}
+        named = {key: task[key] for key in ("backend", "form", "device", "threads", "repeats")}
         records.append(named | {"error": ""} | run_child(task))
     add_ratios(records)
     versions = {"rsr": rsr.__version__, "torch": importlib.metadata.version("torch")}
     versions["transformers"] = importlib.metadata.version("transformers")
     setting = {**output.machine(), **versions, "model": args.model, "threads": args.threads, "warmup": args.warmup}
-    print(f"{args.model}, {args.threads} threads, {setting['cpu']}, torch {versions['torch']}, "
+    print(f"{args.model}, {args.device}, {args.threads} threads, {setting['cpu']}, torch {versions['torch']}, "
           f"transformers {versions['transformers']}; median of {args.repeats}")  # fmt: skip
     print(describe(records))
     print("written: " + ", ".join(map(str, write(records, setting, args.out))))

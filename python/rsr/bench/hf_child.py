@@ -72,9 +72,9 @@ class Library:
                 from rsr.bench.unpacked import unpack_once
 
                 unpack_once(self.model)
-        self.model.eval().generation_config.eos_token_id = None
+        self.model.eval().to(task["device"]).generation_config.eos_token_id = None
         tokenizer = AutoTokenizer.from_pretrained(task["model"])
-        self.ids = tokenizer(task["prompt"], return_tensors="pt").input_ids
+        self.ids = tokenizer(task["prompt"], return_tensors="pt").input_ids.to(task["device"])
         self.prompt_tokens = self.ids.shape[1]
         self.new_tokens = task["new_tokens"]
 
@@ -93,12 +93,23 @@ class Library:
         self.note = report.replaced[0].format
         return model
 
+    def _now(self) -> float:
+        """When all that was asked of the device is done."""
+        if self.ids.is_cuda:
+            self.torch.cuda.synchronize(self.ids.device)
+        return time.perf_counter()
+
     def run(self) -> dict:
         """One answer: seconds of the prompt's pass and up to the first token, tokens a second after it."""
         passes: list[float] = []
         clock = Clock()
-        before = self.model.register_forward_pre_hook(lambda *_: passes.append(time.perf_counter()))
-        after = self.model.register_forward_hook(lambda *_: passes.append(time.perf_counter()))
+
+        def note_prompt(*_) -> None:  # and nothing later, for which a device would have to be waited for
+            if len(passes) < 2:
+                passes.append(self._now())
+
+        before = self.model.register_forward_pre_hook(note_prompt)
+        after = self.model.register_forward_hook(note_prompt)
         start = time.perf_counter()
         with self.torch.inference_mode():
             self.model.generate(
@@ -123,7 +134,7 @@ class Engine:
     def __init__(self, task: dict):
         import rsr
 
-        self.model, self.note = rsr.load(task["model"], threads=task["threads"]), ""
+        self.model, self.note = rsr.load(task["model"], threads=task["threads"], device=task["device"]), ""
         self.prompt, self.new_tokens, self.prompt_tokens = task["prompt"], task["new_tokens"], 0
 
     def run(self) -> dict:
