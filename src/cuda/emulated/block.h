@@ -43,11 +43,19 @@ struct Warp {
   int used[simt::kWarp] = {};  // exchanges of each lane so far
 };
 
+/// Whole warps of a block, of the fibers [begin, end), which run without the others as far as they
+/// can.
+struct Group {
+  size_t begin;
+  size_t end;
+  std::vector<int> order;
+};
+
 struct Block {
   std::vector<Fiber*> fibers;
   std::vector<Warp> warps;
   std::vector<std::byte> shared;
-  std::vector<int> order;         // of fibers
+  std::vector<Group> groups;      // in the order they run
   bool previous_running = false;  // the kernel in front
 };
 

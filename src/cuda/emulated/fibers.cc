@@ -36,13 +36,22 @@ bool open(Block& block, size_t begin, size_t end, Waits what) {
   return some;
 }
 
-bool open_barriers(Block& block) {
-  const size_t count = block.fibers.size();
-  bool some = open(block, 0, count, Waits::for_block);
-  for (size_t begin = 0; begin < count; begin += simt::kWarp) {
-    some |= open(block, begin, std::min(count, begin + simt::kWarp), Waits::for_warp);
+/// Runs the fibers of a group that can go on, and again those whose warp's barrier opens by that.
+void run_group(Block& block, const Group& group) {
+  bool some = true;
+  while (some) {
+    for (const int i : group.order) {
+      Fiber& fiber = *block.fibers[static_cast<size_t>(i)];
+      if (fiber.waits != Waits::for_nothing) continue;
+      current = &fiber;
+      fiber.fiber = std::move(fiber.fiber).resume();
+      current = nullptr;
+    }
+    some = false;
+    for (size_t begin = group.begin; begin < group.end; begin += simt::kWarp) {
+      some |= open(block, begin, begin + simt::kWarp, Waits::for_warp);
+    }
   }
-  return some;
 }
 
 /// Runs kernels, one after the other; between them it waits to be resumed with the next one.
@@ -69,23 +78,12 @@ std::unique_ptr<Fiber> new_fiber() {
 
 bool run_block(Block& block) {
   current_block = &block;
-  bool all_done = false;
-  bool stuck = false;
-  while (!all_done && !stuck) {
-    all_done = true;
-    for (const int i : block.order) {
-      Fiber& fiber = *block.fibers[static_cast<size_t>(i)];
-      if (fiber.waits == Waits::for_nothing) {
-        current = &fiber;
-        fiber.fiber = std::move(fiber.fiber).resume();
-        current = nullptr;
-      }
-      all_done = all_done && fiber.waits == Waits::done;
-    }
-    stuck = !all_done && !open_barriers(block);
-  }
+  do {
+    for (const Group& group : block.groups) run_group(block, group);
+  } while (open(block, 0, block.fibers.size(), Waits::for_block));
   current_block = nullptr;
-  return !stuck;
+  return std::all_of(block.fibers.begin(), block.fibers.end(),
+                     [](const Fiber* fiber) { return fiber->waits == Waits::done; });
 }
 
 }  // namespace rsr::cuda::emulated
@@ -143,7 +141,6 @@ void wait_for_copies(int pending) {
   }
   copies.erase(copies.begin(), copies.begin() + static_cast<std::ptrdiff_t>(done));
 }
-
 
 void look_at(const void* at, int bytes) {
   RSR_CHECK(reinterpret_cast<uintptr_t>(at) % 16 == 0 && bytes % 16 == 0);

@@ -25,6 +25,21 @@ std::vector<int> ordered(int count, uint32_t seed) {
   return order;
 }
 
+/// Forwards all warps run beside each other, from barrier to barrier. Else each goes ahead of the
+/// next as far as barriers of the block let it, which shows where one of those is missing.
+std::vector<Group> groups_of(int threads, uint32_t seed) {
+  const bool together = chosen_order == Order::forwards;
+  const int size = together ? threads : simt::kWarp;
+  std::vector<Group> groups;
+  for (const int number : ordered(threads / size, seed)) {
+    std::vector<int> order = ordered(size, seed + static_cast<uint32_t>(number));
+    for (int& i : order) i += number * size;
+    const auto begin = static_cast<size_t>(number) * static_cast<size_t>(size);
+    groups.push_back({begin, begin + static_cast<size_t>(size), std::move(order)});
+  }
+  return groups;
+}
+
 using Fibers = std::vector<std::unique_ptr<Fiber>>;
 
 /// Fibers that no grid uses. Never destroyed: that would unwind stacks which hold nothing.
@@ -91,7 +106,7 @@ class Grid::Impl {
               .warps = std::vector<Warp>(count / simt::kWarp),
               // Exactly as long as was asked for, and full of what no kernel may read.
               .shared = std::vector<std::byte>(launch_.shared_bytes, std::byte{0xCD}),
-              .order = ordered(launch_.threads, static_cast<uint32_t>(number))};
+              .groups = groups_of(launch_.threads, static_cast<uint32_t>(number))};
     for (size_t i = 0; i < count; ++i) {
       Fiber& fiber = *fibers_[i];
       fiber.kernel = &kernel_;
