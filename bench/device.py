@@ -1,22 +1,23 @@
 #!/usr/bin/env python3
-"""Products on a GPU, this project's and its rivals', as a table and (--json FILE) as records.
+"""Products and models on a GPU beside rivals, as tables, and (--json FILE) for `bench/report.py --device FILE`.
 
-Times are of one product inside a graph, weights cold. `floor` is 3 us and the packed bytes at 85% of the
-bandwidth of copies in the device's memory, measured in the same run.
+Times of products are of one inside a graph, weights cold. `floor` is 3 us and the packed bytes at 85% of the
+bandwidth of copies in the device's memory, measured in the same run. Models have random weights.
 """
 
 import argparse
+import datetime
 import json
 import pathlib
 import subprocess
 import sys
 
+import device_page
 import measure
+from device_page import RIVALS
 
-# Program, product, bits: their times do not depend on the weights' values.
-RIVALS = (("cublas", "bf16", "ternary"), ("cublas", "int8", "ternary"), ("torch", "bf16", "ternary"))
-BATCHES = (1, 8, 16, 64)
-PAPER = "rsr-paper"
+BATCHES = (1, 8, 16, 64, 2048)
+MODELS = ("bitnet-2b", "llama3-8b", "falcon3-10b")
 
 
 def arguments(plan: measure.Plan, device: str) -> list[list[str]]:
@@ -31,7 +32,7 @@ def arguments(plan: measure.Plan, device: str) -> list[list[str]]:
     return calls
 
 
-def run(plan: measure.Plan, device: str) -> list[dict]:
+def run_products(plan: measure.Plan, device: str) -> list[dict]:
     """This project's records, then the rivals', which are on the first device."""
     records = []
     for number, call in enumerate(calls := arguments(plan, device), 1):
@@ -49,35 +50,15 @@ def run(plan: measure.Plan, device: str) -> list[dict]:
     return records
 
 
-def _time(records, **wanted):
-    """The shortest time of those records in microseconds; None where there is none."""
-    times = [r["median_ns"] / 1e3 for r in records
-             if r["median_ns"] and all(r[name] == value for name, value in wanted.items())]  # fmt: skip
-    return min(times, default=None)
-
-
-def table(records) -> str:
-    """One line for each product with int8 inputs; the others' times are multiples of ours."""
-    cold = [r for r in records if r.get("cold")]
-    lines = ["| rows x cols | bits | batch | us | floor us | share | batch 1 | t5 | RSR | cuBLAS bf16 | cuBLAS int8 | torch bf16 |"]
-    lines.append("|" + "---|" * 12)
-    for ours in cold:
-        if ours["rival"] or ours["activation"] != "int8" or ours["algorithm"] != "automatic":
-            continue
-        us = ours["median_ns"] / 1e3
-        same = {name: ours[name] for name in ("rows", "cols", "batch")}
-        mine = {**same, "bits": ours["bits"], "activation": "int8"}
-
-        def by(time, us=us):
-            return f"{time / us:.2f}" if time else "-"
-
-        single = _time(cold, **{**mine, "batch": 1}, algorithm="automatic")
-        cells = [f"{ours['rows']} x {ours['cols']}", ours["bits"], ours["batch"], f"{us:.2f}"]
-        cells += [f"{ours['floor_ns'] / 1e3:.2f}", f"{100 * ours['share']:.0f}%", f"{us / single:.2f}" if single else "-"]
-        cells += [by(_time(cold, **mine, algorithm="t5")), by(_time(cold, **mine, rival=PAPER))]
-        cells += [by(_time(cold, **same, rival=f"{name}-{kind}")) for name, kind, _ in RIVALS]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines) + "\n"
+def run_models(plan: measure.Plan, device: str, shapes) -> list[dict]:
+    """Records of `rsr bench model` for random weights of these shapes."""
+    records = []
+    for shape in shapes:
+        print(f"{device}: {shape}", file=sys.stderr)
+        command = [plan.build / "rsr", "bench", "model", "--shape", shape, "--device", device, "--json"]
+        command += ["--prompts", "128,2048", "--contexts", "128,1024,4096", "--repeats", str(5 * plan.repeats)]
+        records += json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
+    return records
 
 
 def parse(given=None):
@@ -85,8 +66,9 @@ def parse(given=None):
     root = pathlib.Path(__file__).resolve().parent.parent
     parser.add_argument("--build", type=pathlib.Path, metavar="DIR", default=root / "build" / "release")
     parser.add_argument("--device", default="cuda", help="cuda or cuda:1 (rivals: always the first)")
-    parser.add_argument("--quick", action="store_true", help="two shapes, batches 1 and 8")
+    parser.add_argument("--quick", action="store_true", help="two shapes, batches 1 and 8, one model")
     parser.add_argument("--no-rivals", action="store_true")
+    parser.add_argument("--no-models", action="store_true")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all records here")
     return parser.parse_args(given)
 
@@ -95,14 +77,17 @@ def main(given=None) -> int:
     options = parse(given)
     few = {"shapes": measure.QUICK_SHAPES, "batches": (1, 8)} if options.quick else {"batches": BATCHES}
     plan = measure.Plan(build=options.build, threads=(1,), rivals=not options.no_rivals, **few)
+    models = () if options.no_models else MODELS[:1] if options.quick else MODELS
     try:
-        records = run(plan, options.device)
+        measured = {"products": run_products(plan, options.device), "models": run_models(plan, options.device, models)}
     except subprocess.CalledProcessError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
+    date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+    measured["machine"] = {"device": measured["products"][0]["device"], "date": date}
     if options.json:
-        options.json.write_text(json.dumps(records, indent=1) + "\n")
-    print(table(records), end="")
+        options.json.write_text(json.dumps(measured, indent=1) + "\n")
+    print(device_page.section(measured), end="")
     return 0
 
 

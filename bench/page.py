@@ -3,6 +3,7 @@
 import statistics
 
 import compare
+import device_page
 import forms
 import models
 
@@ -120,8 +121,9 @@ SECTIONS = (
 )
 
 
-def write(meta: dict, records: list[dict], pictures: list[str], whole_models: dict | None = None) -> str:
-    """The page as Markdown; `pictures` are paths from where it will lie, `whole_models` is of rsr.bench hf."""
+def write(meta: dict, records: list[dict], pictures: list[str], whole_models=None, on_device=None) -> str:
+    """The page as Markdown; `pictures` are paths from where it will lie, `whole_models` is of rsr.bench hf,
+    `on_device` of bench/device.py."""
     comparisons = compare.compare(records)
     parts = ["# Benchmarks\n", "Made by `make bench` (`bench/report.py`); not edited by hand.\n"]
     parts += [machine_lines(meta, records), HOW, "## Won and lost\n", _summary(comparisons)]
@@ -132,6 +134,7 @@ def write(meta: dict, records: list[dict], pictures: list[str], whole_models: di
             parts += [f"## {title}\n", comparison_table(chosen)]
     parts.append(forms.section(records, _table))
     parts.append(models.section(whole_models, _table))
+    parts.append(device_page.section(on_device))
     by_k = k_table(records)
     if by_k:
         parts += ["## Plain RSR by block height, one vector, cold\n", by_k]

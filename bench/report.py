@@ -2,7 +2,8 @@
 """Measures this machine, this project and its rivals, and writes the page docs/benchmarks.md.
 
 Writes to the output folder: benchmarks.md, benchmarks/records.json (all records, from which the page
-can be made again with --input), benchmarks/models.json (--models) and benchmarks/*.svg, *.png.
+can be made again with --input), benchmarks/models.json (--models), benchmarks/device.json (--device) and
+benchmarks/*.svg, *.png.
 """
 
 import argparse
@@ -52,6 +53,8 @@ def parse(arguments=None):
                         help="one half of the work at a time: forms are those of many vectors; join them with --input")  # fmt: skip
     parser.add_argument("--models", type=pathlib.Path, metavar="FILE",
                         help="hf.json of `python -m rsr.bench hf`; default: the one of the last report")  # fmt: skip
+    parser.add_argument("--device", type=pathlib.Path, metavar="FILE",
+                        help="of `bench/device.py --json`, on a GPU; default: the one of the last report")  # fmt: skip
     return parser.parse_args(arguments)
 
 
@@ -119,24 +122,25 @@ def save(meta, records) -> str:
     return head + '"records": [\n' + ",\n".join(map(line, records)) + "\n]}\n"
 
 
-def keep_models(file: pathlib.Path | None, kept: pathlib.Path) -> dict | None:
-    """What was measured of whole models, now or for an earlier report; None where nothing was."""
+def keep(file: pathlib.Path | None, kept: pathlib.Path) -> dict | None:
+    """What was measured of it, now or for an earlier report; None where nothing was."""
     if file is not None:
         kept.write_text(file.read_text())
     return json.loads(kept.read_text()) if kept.exists() else None
 
 
-def write_report(meta, records, output: pathlib.Path, models: pathlib.Path | None = None) -> None:
+def write_report(meta, records, output: pathlib.Path, models=None, device=None) -> None:
+    """The page and its files; `models` and `device` are files of those who measured them."""
     folder = output / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
-    whole_models = keep_models(models, folder / "models.json")
+    others = {"whole_models": keep(models, folder / "models.json"), "on_device": keep(device, folder / "device.json")}
     (folder / "records.json").write_text(save(meta, records))
     try:
         pictures = [f"benchmarks/{file.name}" for file in plots.draw(records, folder)]
     except ImportError:
         print("no matplotlib: no plots", file=sys.stderr)
         pictures = []
-    (output / "benchmarks.md").write_text(page.write(meta, records, pictures, whole_models))
+    (output / "benchmarks.md").write_text(page.write(meta, records, pictures, **others))
     print(output / "benchmarks.md")
 
 
@@ -149,7 +153,7 @@ def main(arguments=None) -> int:
             meta, records = {}, measure.run(make_plan(options))
         if not records:
             raise ValueError("no records")
-        write_report(meta or describe_machine(records), records, options.output, options.models)
+        write_report(meta or describe_machine(records), records, options.output, options.models, options.device)
     except (OSError, ValueError, KeyError, subprocess.CalledProcessError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1

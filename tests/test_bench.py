@@ -247,6 +247,15 @@ def test_whole_models_are_on_the_page(tmp_path):
     assert "this engine's own runtime" in (tmp_path / "benchmarks.md").read_text()
 
 
+def test_what_a_gpu_gave_is_on_the_page(tmp_path):
+    measured = {"machine": {"device": "cuda:0, SOME GPU", "date": "2026-01-02"}, "products": [], "models": []}
+    (tmp_path / "gpu.json").write_text(json.dumps(measured))
+    report.write_report({}, [record()], tmp_path, device=tmp_path / "gpu.json")
+    assert "## On a GPU\n\n- device: cuda:0, SOME GPU\n" in (tmp_path / "benchmarks.md").read_text()
+    report.write_report({}, [record()], tmp_path)  # a later report keeps it
+    assert "SOME GPU" in (tmp_path / "benchmarks.md").read_text()
+
+
 def test_plots_are_small(tmp_path):
     pytest.importorskip("matplotlib")
     import plots

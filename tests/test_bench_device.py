@@ -11,6 +11,7 @@ from command import DEMO, ROOT, assert_fails, rsr
 
 sys.path.insert(0, str(ROOT / "bench"))
 import device  # noqa: E402
+import device_page  # noqa: E402
 import measure  # noqa: E402
 
 MATVEC = ["bench", "matvec", "--device", "cuda", "--rows", 64, "--cols", 80, "--repeats", 2]
@@ -94,18 +95,29 @@ def test_the_table_holds_rivals_against_ours():
         record(4.0),
         record(3.0, algorithm="t5"),
         record(6.0, batch=8),
-        record(20.0, device.PAPER, algorithm="rsr"),
+        record(20.0, device_page.PAPER, algorithm="rsr"),
         record(40.0, "cublas-bf16", activation="bf16", algorithm=""),
         record(48.0, "cublas-bf16", activation="bf16", algorithm="", batch=8),
         record(9.0, activation="quantised"),
         record(44.0, "torch-bf16", activation="bf16", algorithm=""),
         {"rows": 64, "cols": 256, "batch": 1, "rival": "cublas-int8", "median_ns": None, "error": "none"},
     ]
-    lines = device.table(records).splitlines()[2:]
+    lines = device_page.products(records).splitlines()[2:]
     assert [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines] == [
         ["64 x 256", "ternary", "1", "4.00", "5.00", "50%", "1.00", "0.75", "5.00", "10.00", "-", "11.00"],
         ["64 x 256", "ternary", "8", "6.00", "5.00", "50%", "1.50", "-", "-", "8.00", "-", "-"],
     ]
+
+
+def test_the_page_has_a_part_for_a_gpu():
+    decode = {"op": "decode", "shape": "bitnet-2b", "context": 128, "decode_tok_s": 1500.4, "roofline_tok_s": 5000, "share": 0.3}
+    prompt = {"op": "prefill", "shape": "bitnet-2b", "context": 2048, "prefill_tok_s": 90000.2}
+    machine = {"device": "cuda:0, SOME GPU", "date": "2026-01-02"}
+    part = device_page.section({"machine": machine, "products": [record(4.0)], "models": [prompt, decode]})
+    assert "- device: cuda:0, SOME GPU\n- date: 2026-01-02\n" in part
+    assert "| bitnet-2b | prompt of 2048 | 90000 | - | - |" in part
+    assert "| bitnet-2b | new tokens at 128 | 1500 | 5000 | 30% |" in part
+    assert device_page.section(None) == ""
 
 
 def torch_linear(*flags):
