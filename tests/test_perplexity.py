@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "models" / "demo"
 TEXT = "one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, thirteen. " * 8
 TIMES = ("seconds", "tokens_per_second")
-OF_MODEL = {"model", "isa", "kv", "threads", "perplexity", "perplexity_error", "mean_nll", "mean_nll_error",
+OF_MODEL = {"model", "isa", "device", "kv", "threads", "perplexity", "perplexity_error", "mean_nll", "mean_nll_error",
             "bits_per_byte", *TIMES}  # fmt: skip
 OF_TEXT = {"file", "window", "stride", "windows", "text_tokens", "predicted_tokens", "predicted_bytes",
            "read_tokens"}  # fmt: skip

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(g++ cmake ninja-build pkg-config make git nlohmann-json3-dev libcli11-dev libonig-dev
+packages=(g++ ccache cmake ninja-build pkg-config make git nlohmann-json3-dev libcli11-dev libonig-dev
           libutf8proc-dev libcurl4-openssl-dev libssl-dev ca-certificates libedit-dev libxbyak-dev
           libgtest-dev libboost-context-dev libbenchmark-dev clang clang-format clang-tidy libclang-rt-dev python3 python3-dev python3-venv)
 [ "${1:-}" != --bench ] || packages+=(libopenblas-dev libdnnl-dev)

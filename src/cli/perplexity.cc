@@ -15,8 +15,8 @@ constexpr const char* kHelp =
     "The text is divided into windows (--window), each read from an empty cache; a window "
     "predicts\n"
     "the tokens that no earlier one held. Perplexity is e to the mean of -ln p(token).\n\n"
-    "With --against, --against-kv or --against-isa a second model, or the same with other "
-    "settings,\n"
+    "With --against, --against-kv, --against-isa or --against-device a second model, or the same "
+    "with\nother settings,\n"
     "reads the same text beside the first: how far its distributions Q are from the first one's P\n"
     "(KL divergence of P and Q, in nats), and how often both find the same token likeliest. What "
     "is\n"
@@ -42,6 +42,10 @@ void add_against(CLI::App& command, PerplexityFlags* flags) {
                   "Compare with this instruction set: reference, avx2, ...")
       ->check(check_isa)
       ->type_name("NAME");
+  command
+      .add_option("--against-device", flags->against_device,
+                  "Compare with this device: cpu, cuda, cuda:1")
+      ->type_name("DEVICE");
 }
 
 void add_windows(CLI::App& command, PerplexityOptions* measure) {
@@ -84,6 +88,7 @@ void add_perplexity(CLI::App& app, Action& action) {
                    "Instruction set: reference, avx2, ...; default: RSR_FORCE_ISA, or the best")
       ->check(check_isa)
       ->type_name("NAME");
+  add_device(*command, &flags->first.device);
   add_threads(*command, &flags->engine.context.threads);
   add_pin(*command, &flags->engine.context.pin_threads);
   add_rsr(*command, &flags->engine.rsr_memory, &flags->engine.jit);

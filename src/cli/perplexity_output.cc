@@ -33,6 +33,7 @@ Json model_json(const MeasuredModel& model, const Perplexity& result) {
   const double seconds = result.seconds;
   return {{"model", model.name},
           {"isa", model.isa},
+          {"device", model.device},
           {"kv", kv_name(model.kv_cache)},
           {"threads", model.threads},
           {"perplexity", result.perplexity},
@@ -95,7 +96,8 @@ void add_text(Page& page, const Perplexity& result) {
 }
 
 std::string settings(const MeasuredModel& model) {
-  return std::string(kv_name(model.kv_cache)) + " cache, " + model.isa;
+  return std::string(kv_name(model.kv_cache)) + " cache, " +
+         (model.device == "cpu" ? model.isa : model.device);
 }
 
 std::string speed(const Perplexity& result) {

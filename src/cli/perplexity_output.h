@@ -11,6 +11,7 @@ namespace rsr::cli {
 struct MeasuredModel {
   std::string name;  ///< as the user gave it
   std::string isa;
+  std::string device;
   KvCacheType kv_cache = KvCacheType::f16;
   int threads = 0;
 };

@@ -37,6 +37,7 @@ Result<Engine> open(const PerplexityFlags& flags, const Subject& subject) {
   GenerateFlags open;
   open.engine = flags.engine;
   open.engine.context.isa = subject.isa;
+  open.engine.device = subject.device;
   open.engine.kv_cache = subject.kv_cache;
   open.engine.head = HeadMethod::full;  // all logits are needed: no copy for scans
   RSR_ASSIGN_OR_RETURN(open.model, model_directory(subject.model));
@@ -98,7 +99,7 @@ class Watch {
 
 MeasuredModel measured(const Subject& subject, const Engine& engine) {
   const Context& context = engine.impl().context;
-  return {subject.model, context.isa(), subject.kv_cache, context.threads()};
+  return {subject.model, context.isa(), subject.device, subject.kv_cache, context.threads()};
 }
 
 int write(const std::string& text) {
@@ -139,7 +140,8 @@ int run_perplexity(PerplexityFlags flags) {
   if (!engine.ok()) return fail_unless_interrupted(engine.status());
   const Subject second = flags.second();
   std::optional<Engine> other = *engine;  // where only the caches differ, the weights are shared
-  if (second.model != flags.first.model || second.isa != flags.first.isa) {
+  if (second.model != flags.first.model || second.isa != flags.first.isa ||
+      second.device != flags.first.device) {
     Result<Engine> opened = open(flags, second);
     if (!opened.ok()) return fail_unless_interrupted(opened.status());
     other = *opened;

@@ -67,7 +67,8 @@ class Measurement {
     while (token < window.end) {
       const int64_t count = std::min(tile_, window.end - token);
       const int64_t at = first + token - window.first;
-      score_tile(std::span(ids).subspan(static_cast<size_t>(at), static_cast<size_t>(count + 1)));
+      RSR_RETURN_IF_ERROR(score_tile(
+          std::span(ids).subspan(static_cast<size_t>(at), static_cast<size_t>(count + 1))));
       RSR_RETURN_IF_ERROR(add_scores(token, count));
       token += count;
       RSR_RETURN_IF_ERROR(advance(count));
@@ -79,7 +80,7 @@ class Measurement {
   Status skip(std::span<const int32_t> ids) {
     while (!ids.empty()) {
       const auto part = ids.first(std::min(ids.size(), static_cast<size_t>(model::kTile)));
-      for (WindowReader& reader : readers_) reader.skip(part);
+      for (WindowReader& reader : readers_) RSR_RETURN_IF_ERROR(reader.skip(part));
       ids = ids.subspan(part.size());
       RSR_RETURN_IF_ERROR(advance(static_cast<int64_t>(part.size())));
     }
@@ -87,11 +88,14 @@ class Measurement {
   }
 
   /// Reads all of these tokens but the last; scores_[i] becomes that of token i + 1.
-  void score_tile(std::span<const int32_t> ids) {
+  Status score_tile(std::span<const int32_t> ids) {
     const std::span<const int32_t> inputs = ids.first(ids.size() - 1);
     const auto vocab = static_cast<size_t>(reference().model.config.vocab_size);
-    const std::span<const float> p = readers_[0].read(inputs);
-    const std::span<const float> q = is_pair() ? readers_[1].read(inputs) : p;
+    RSR_ASSIGN_OR_RETURN(const std::span<const float> p, readers_[0].read(inputs));
+    std::span<const float> q = p;
+    if (is_pair()) {
+      RSR_ASSIGN_OR_RETURN(q, readers_[1].read(inputs));
+    }
     const auto score = [&](base::Range range) {
       for (auto i = static_cast<size_t>(range.begin); i < static_cast<size_t>(range.end); ++i) {
         const auto p_row = p.subspan(i * vocab, vocab);
@@ -103,6 +107,7 @@ class Measurement {
       }
     };
     reference().context.impl().pool.parallel_for(static_cast<int64_t>(inputs.size()), score);
+    return {};
   }
 
   /// Adds the scores of `count` text tokens one by one: the sums then have the same bits however

@@ -9,17 +9,8 @@
 namespace rsr {
 namespace {
 
-Status check_on_cpu(const Engine& engine) {
-  if (engine.impl().device == nullptr) return {};
-  return base::error(ErrorCode::invalid_argument,
-                     "perplexity is measured on the device cpu, not on ",
-                     engine.impl().device->device.describe());
-}
-
 Result<Comparison> measure(const Engine& reference, const Engine* other, std::string_view text,
                            const PerplexityOptions& options) {
-  RSR_RETURN_IF_ERROR(check_on_cpu(reference));
-  if (other != nullptr) RSR_RETURN_IF_ERROR(check_on_cpu(*other));
   try {
     return engine::measure(reference.impl(), other == nullptr ? nullptr : &other->impl(), text,
                            options);

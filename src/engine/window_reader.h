@@ -12,18 +12,21 @@ namespace rsr::engine {
 
 class WindowReader {
  public:
-  /// With a cache of its own for `positions`. The engine must outlive the reader.
+  /// With a cache of its own for `positions`, where the engine's tokens are read. The engine must
+  /// outlive the reader.
   static Result<WindowReader> create(const Engine::Impl& engine, int64_t positions,
                                      model::KvType type);
 
   /// Forgets what was read: the next token is the first.
   void restart() { sequence_.length = 0; }
 
-  /// Reads tokens that nothing is predicted from.
-  void skip(std::span<const int32_t> tokens) { forward(tokens, model::LogitsOf::none); }
+  /// Reads tokens that nothing is predicted from. Errors, here and below: what a device reports.
+  Status skip(std::span<const int32_t> tokens) {
+    return forward(tokens, model::LogitsOf::none).status();
+  }
 
   /// Reads tokens; gives logits [tokens, vocab], valid until the next call.
-  std::span<const float> read(std::span<const int32_t> tokens) {
+  Result<std::span<const float>> read(std::span<const int32_t> tokens) {
     return forward(tokens, model::LogitsOf::all);
   }
 
@@ -35,7 +38,7 @@ class WindowReader {
  private:
   WindowReader(const Engine::Impl& engine, model::KvCache cache)
       : engine_(&engine), sequence_(std::move(cache)) {}
-  std::span<const float> forward(std::span<const int32_t> tokens, model::LogitsOf which);
+  Result<std::span<const float>> forward(std::span<const int32_t> tokens, model::LogitsOf which);
 
   const Engine::Impl* engine_;
   model::Sequence sequence_;
