@@ -43,7 +43,7 @@ Status check_device(const ModelBenchOptions& options) {
   return base::error(ErrorCode::invalid_argument, "--rsr-memory is for the device cpu");
 }
 
-Result<std::vector<ModelBenchRecord>> measure_on_device(ModelBenchOptions options) {
+Result<std::vector<ModelBenchRecord>> measure_on_device(const ModelBenchOptions& options) {
   RSR_ASSIGN_OR_RETURN(const cuda::Device device, cuda::Device::open(options.engine.device));
   RSR_RETURN_IF_ERROR(check_device(options));
   RSR_ASSIGN_OR_RETURN(ModelSubject subject, open_subject(options));
