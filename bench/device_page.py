@@ -7,7 +7,9 @@ PAPER = "rsr-paper"
 HOW = """\
 One product inside a graph, weights cold. The floor is 3 us and the packed bytes at 85% of the bandwidth of copies in
 the device's memory, measured in the same run (bytes read and written counted); the share is of that bandwidth.
-`batch 1`: the time as a multiple of one vector's. The last columns are others' times as multiples of ours.
+Products of a graph follow each other; from compute capability 9.0 on each of ours may start, and bring up to 32 KB of
+each block nearer, while the one in front still runs, as in a model: it is a time in a row of products, not of one
+by itself. `batch 1`: the time as a multiple of one vector's. The last columns are others' times as multiples of ours.
 """
 
 
