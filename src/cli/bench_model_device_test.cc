@@ -76,7 +76,7 @@ TEST_F(DeviceModelBench, TokensMayBeChosenByAScan) {
   const auto records = measure();
   EXPECT_TRUE(records[0].head_scanned);
   EXPECT_GE(records[1].head_candidates, 1);
-  EXPECT_FALSE(records[3].head_scanned);  // of several states all logits are taken
+  EXPECT_TRUE(records[3].head_scanned);  // of several states, too
 }
 
 TEST_F(DeviceModelBench, PageAndJsonNameTheDevice) {

@@ -123,6 +123,14 @@ class Memory {
   size_t bytes_ = 0;
 };
 
+/// `*memory` becomes room for `count` values. Errors: no memory.
+template <class T>
+Status reserve_array(const Device& device, int64_t count, Memory* memory) {
+  Result<Memory> made = Memory::create(device, static_cast<size_t>(count) * sizeof(T));
+  if (made.ok()) *memory = std::move(made).value();
+  return made.status();
+}
+
 /// Host memory for copies that run beside the host.
 class PinnedMemory {
  public:

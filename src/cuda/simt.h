@@ -113,16 +113,25 @@ RSR_DEVICE int32_t warp_sum(int32_t value) {
 RSR_DEVICE void fence() {
   __threadfence();
 }
-/// A float that another block of this kernel has written: past the first cache.
+/// What another block of this kernel has written: past the first cache.
 RSR_DEVICE float load_fresh(const float* at) {
   return __ldcg(at);
+}
+RSR_DEVICE uint64_t load_fresh(const uint64_t* at) {
+  return __ldcg(reinterpret_cast<const unsigned long long*>(at));
 }
 template <class T>
 RSR_DEVICE T atomic_add(T* at, T value) {
   return atomicAdd(at, value);
 }
+RSR_DEVICE uint64_t atomic_add(uint64_t* at, uint64_t value) {
+  return atomicAdd(reinterpret_cast<unsigned long long*>(at), value);
+}
 RSR_DEVICE int32_t atomic_max(int32_t* at, int32_t value) {
   return atomicMax(at, value);
+}
+RSR_DEVICE uint64_t atomic_max(uint64_t* at, uint64_t value) {
+  return atomicMax(reinterpret_cast<unsigned long long*>(at), value);
 }
 
 /// sum + the four products of unsigned bytes of `codes` and signed bytes of `x`.

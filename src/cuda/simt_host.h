@@ -134,7 +134,8 @@ inline int32_t warp_sum(int32_t value) {
 }
 
 inline void fence() {}
-inline float load_fresh(const float* at) {
+template <class T>
+T load_fresh(const T* at) {
   return *at;
 }
 template <class T>
@@ -143,8 +144,9 @@ T atomic_add(T* at, T value) {
   *at = static_cast<T>(before + value);
   return before;
 }
-inline int32_t atomic_max(int32_t* at, int32_t value) {
-  const int32_t before = *at;
+template <class T>
+T atomic_max(T* at, T value) {
+  const T before = *at;
   if (value > before) *at = value;
   return before;
 }

@@ -32,6 +32,7 @@ TEST_F(OnDevice, AnswersAreThoseOfTheCpu) {
   for (const GenerateOptions& options :
        {GenerateOptions{.max_tokens = 6},
         GenerateOptions{.max_tokens = 6, .temperature = 0.8f, .seed = 3},
+        GenerateOptions{.max_tokens = 6, .temperature = 2.0f, .top_k = 0, .top_p = 0.9f, .seed = 4},
         GenerateOptions{.max_tokens = 6, .draft = Draft::ngram}}) {
     for (const std::string& turn : turns)
       EXPECT_EQ(answer(a, turn, options), answer(b, turn, options));
@@ -91,6 +92,14 @@ TEST_F(ScanOnDevice, DraftsAndSamplersOfAllLogitsTakeTurnsWithScans) {
   expect_same({.max_tokens = 20, .frequency_penalty = 0.5f, .draft = Draft::ngram});
   expect_same(
       {.max_tokens = 20, .temperature = 0.7f, .top_k = 3, .seed = 5, .draft = Draft::ngram});
+  expect_same({.max_tokens = 20,
+               .temperature = 0.5f,
+               .top_k = 0,
+               .top_p = 0.8f,
+               .repetition_penalty = 0.9f,
+               .seed = 7,
+               .draft = Draft::ngram},
+              false);
 }
 
 TEST_F(ScanOnDevice, ATokenReadsTheFormAndItsCandidates) {

@@ -1,6 +1,7 @@
 #include "engine/head.h"
 
 #include <mutex>
+#include <utility>
 
 #include "base/check.h"
 
@@ -55,14 +56,12 @@ Status Head::read(const HeadModel& with, std::span<const int32_t> tokens, int64_
   return {};
 }
 
-/// The choice itself, where one state is to be read and few tokens decide; else all logits.
 Status Head::read_on_device(const HeadModel& with, std::span<const int32_t> tokens, int64_t states,
                             const Sampler& sampler) {
   model::Sequence& sequence = with.sequence;
-  scanned_ = false;
-  choice_.reset();
-  if (states == 1 && may_choose(with, sampler)) {
-    RSR_RETURN_IF_ERROR(choose_on_device(with, tokens, sampler));
+  scanned_ = chosen_ = false;
+  if (sequence.device->can_choose(static_cast<int64_t>(tokens.size()), states)) {
+    RSR_RETURN_IF_ERROR(choose_on_device(with, tokens, states, sampler));
   } else {
     RSR_ASSIGN_OR_RETURN(logits_, sequence.device->forward(tokens, sequence.length, states));
     ++full_;
@@ -74,40 +73,54 @@ Status Head::read_on_device(const HeadModel& with, std::span<const int32_t> toke
 
 /// A sampling that leaves too many candidates does so token after token: an answer that has missed
 /// a few in a row scans no more.
-bool Head::may_choose(const HeadModel& with, const Sampler& sampler) const {
+bool Head::may_scan(const HeadModel& with, const Sampler& sampler) const {
   constexpr int kMostMisses = 4;
-  return with.sequence.device->can_choose() && sampler.need().has_value() && misses_ < kMostMisses;
+  return with.sequence.device->can_scan() && sampler.need().has_value() && misses_ < kMostMisses;
 }
 
 Status Head::choose_on_device(const HeadModel& with, std::span<const int32_t> tokens,
-                              const Sampler& sampler) {
+                              int64_t states, const Sampler& sampler) {
   model::DeviceSequence& device = *with.sequence.device;
-  RSR_ASSIGN_OR_RETURN(choice_,
-                       device.choose(tokens, with.sequence.length, question(with, sampler)));
-  ++scans_;
-  scan_bytes_ = device.scan_bytes();
-  misses_ = choice_.has_value() ? 0 : misses_ + 1;
-  if (choice_.has_value()) return {};
-  RSR_ASSIGN_OR_RETURN(logits_, device.logits_after_choice());
+  const model::HeadQuestion asked =
+      question(with, tokens.last(static_cast<size_t>(states - 1)), sampler);
+  scanned_ = may_scan(with, sampler);
+  RSR_RETURN_IF_ERROR(device.choose(tokens, with.sequence.length, asked, scanned_));
+  chosen_ = all_chosen(device, states);
+  if (scanned_) {
+    ++scans_;
+    scan_bytes_ = device.scan_bytes();
+    misses_ = chosen_ ? 0 : misses_ + 1;
+    if (chosen_) return {};
+    scanned_ = false;
+    RSR_RETURN_IF_ERROR(device.choose_by_logits());
+    chosen_ = all_chosen(device, states);
+  }
   ++full_;
+  if (chosen_) return {};
+  RSR_ASSIGN_OR_RETURN(logits_, device.logits_after_choice());  // for the sampler to say why
   return {};
 }
 
-model::HeadQuestion Head::question(const HeadModel& with, const Sampler& sampler) {
-  model::HeadQuestion question;
-  question.query = sampler.query();
-  question.query.rows = static_cast<int32_t>(with.vocab);
+bool Head::all_chosen(const model::DeviceSequence& device, int64_t states) {
+  for (int64_t state = 0; state < states; ++state) {
+    if (!device.choice(state).has_value()) return false;
+  }
+  return true;
+}
+
+model::HeadQuestion Head::question(const HeadModel& with, std::span<const int32_t> guesses,
+                                   const Sampler& sampler) {
+  sampler.ask(guesses, &queries_);
+  for (cuda::HeadQuery& query : queries_) query.rows = static_cast<int32_t>(with.vocab);
   updates_.clear();
-  if (question.query.changes != 0) {
+  if (sampler.changes_scores()) {
     for (const int32_t id : anew_ ? sampler.changed_ids() : std::span<const int32_t>(unknown_)) {
       if (id < with.vocab) updates_.push_back({id, sampler.change_of(id)});
     }
   }
-  question.anew = anew_;
-  question.updates = updates_;
-  anew_ = false;
+  const bool anew = std::exchange(anew_, false);
   unknown_.clear();
-  return question;
+  return {queries_, anew, updates_};
 }
 
 bool Head::scan(const HeadModel& with, const Sampler& sampler) {
@@ -120,7 +133,7 @@ bool Head::scan(const HeadModel& with, const Sampler& sampler) {
 Result<int32_t> Head::sample(const HeadModel& with, int64_t index, Sampler& sampler) {
   if (with.sequence.device != nullptr) {
     RSR_ASSIGN_OR_RETURN(const int32_t id, sample_of_device(with, index, sampler));
-    if (with.sequence.device->can_choose()) unknown_.push_back(id);
+    if (sampler.changes_scores()) unknown_.push_back(id);
     return id;
   }
   if (!scanned_) return sampler.sample(logits_of(with, index));
@@ -139,12 +152,14 @@ Result<int32_t> Head::sample(const HeadModel& with, int64_t index, Sampler& samp
 }
 
 Result<int32_t> Head::sample_of_device(const HeadModel& with, int64_t index, Sampler& sampler) {
-  if (!choice_.has_value()) return sampler.sample(logits_of(with, index));
-  RSR_CHECK_OP(index, ==, 0);
-  sampler.accept(choice_->id);
-  ++sampled_;
-  candidates_ += choice_->candidates;
-  return choice_->id;
+  if (!chosen_) return sampler.sample(logits_of(with, index));
+  const model::HeadChoice choice = with.sequence.device->choice(index).value();
+  sampler.accept(choice.id);
+  if (scanned_) {
+    ++sampled_;
+    candidates_ += choice.candidates;
+  }
+  return choice.id;
 }
 
 std::span<const float> Head::logits_of(const HeadModel& with, int64_t index) const {

@@ -27,7 +27,7 @@ struct HeadModel {
   model::Sequence& sequence;
 };
 
-/// The head of one session. A device may have chosen the token before sample() asks for it. Tokens
+/// The head of one session. A device has chosen the tokens before sample() asks for them. Tokens
 /// are read by read(), and chosen by sample() afterwards, each as often as a state was kept. The
 /// engine's sessions take turns in either.
 class Head {
@@ -43,6 +43,9 @@ class Head {
   /// The token after the one of state `index`; the sampler knows all tokens up to that one.
   Result<int32_t> sample(const HeadModel& with, int64_t index, Sampler& sampler);
 
+  /// Whether a device has chosen the tokens of the latest read.
+  bool chosen_by_device() const { return chosen_; }
+
   /// Forgets what was counted.
   void restart();
   /// Rows that a scan left to be multiplied in full, the mean over tokens; 0 without one.
@@ -54,10 +57,12 @@ class Head {
   bool scan(const HeadModel& with, const Sampler& sampler);
   Status read_on_device(const HeadModel& with, std::span<const int32_t> tokens, int64_t states,
                         const Sampler& sampler);
-  bool may_choose(const HeadModel& with, const Sampler& sampler) const;
-  Status choose_on_device(const HeadModel& with, std::span<const int32_t> tokens,
+  bool may_scan(const HeadModel& with, const Sampler& sampler) const;
+  Status choose_on_device(const HeadModel& with, std::span<const int32_t> tokens, int64_t states,
                           const Sampler& sampler);
-  model::HeadQuestion question(const HeadModel& with, const Sampler& sampler);
+  static bool all_chosen(const model::DeviceSequence& device, int64_t states);
+  model::HeadQuestion question(const HeadModel& with, std::span<const int32_t> guesses,
+                               const Sampler& sampler);
   Result<int32_t> sample_of_device(const HeadModel& with, int64_t index, Sampler& sampler);
   std::span<const float> logits_of(const HeadModel& with, int64_t index) const;
 
@@ -65,12 +70,13 @@ class Head {
   std::span<const float> states_;  // [states, hidden]
   bool scanned_ = false;
   std::span<const float> logits_;  // [states, rows of the table], where nothing was scanned
-  std::optional<model::HeadChoice> choice_;  // of a device, where it could tell
-  int misses_ = 0;                           // how often in a row it could not
+  bool chosen_ = false;            // by a device
+  int misses_ = 0;                 // how often in a row its scan could not tell
   // What the device does not know yet of the changes of scores: everything, or those of some ids.
   bool anew_ = true;
   std::vector<int32_t> unknown_;
-  std::vector<cuda::HeadUpdate> updates_;  // on their way there
+  std::vector<cuda::HeadUpdate> updates_;  // on their way there, as are
+  std::vector<cuda::HeadQuery> queries_;
   int64_t reads_ = 0;
   int64_t scans_ = 0;
   int64_t scan_bytes_ = 0;  // of each

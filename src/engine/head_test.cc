@@ -108,12 +108,12 @@ TEST(SamplerOfCandidates, ChoosesAsFromAllLogits) {
       for (float& v : logits) v = static_cast<float>(random() % 64) / 16.0f - 2.0f;
       const auto need = some.need().value();
       const linear::ScoreChanges changes = some.changes();
-      std::vector<double> scores(logits.begin(), logits.end());
+      std::vector<float> scores(logits.begin(), logits.end());
       for (const int32_t id : changes.ids) {
         const auto at = static_cast<size_t>(id);
         if (at < scores.size()) scores[at] = changes.change(id, scores[at]);
       }
-      std::vector<double> sorted = scores;
+      std::vector<float> sorted = scores;
       std::sort(sorted.rbegin(), sorted.rend());
       const double least = sorted[static_cast<size_t>(need.best) - 1] - need.window;
       std::vector<int32_t> ids;

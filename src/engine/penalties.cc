@@ -1,5 +1,9 @@
 #include "engine/penalties.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 namespace rsr::engine {
 
 Penalties::Penalties(const Sampling& sampling, std::span<const int32_t> context)
@@ -36,17 +40,21 @@ bool Penalties::none() const {
          sampling_.frequency_penalty == 0.0f && sampling_.logit_bias.empty();
 }
 
-double Penalties::changed(int32_t id, double score) const {
+float Penalties::changed(int32_t id, float score) const {
   const auto index = static_cast<size_t>(id);
-  if (index >= tokens_.size()) return score;
+  if (index >= tokens_.size() || !std::isfinite(score)) return score;
   const Token& known = tokens_[index];
   const double repetition = sampling_.repetition_penalty;
-  if (known.is_seen) score = score < 0.0 ? score * repetition : score / repetition;
-  if (known.is_biased) score += known.bias;
-  if (known.generated == 0) return score;
-  const double presence = sampling_.presence_penalty;
-  const double frequency = sampling_.frequency_penalty;
-  return score - (presence + frequency * static_cast<double>(known.generated));
+  double result = score;
+  if (known.is_seen) result = result < 0.0 ? result * repetition : result / repetition;
+  if (known.is_biased) result += known.bias;
+  if (known.generated != 0) {
+    const double presence = sampling_.presence_penalty;
+    const double frequency = sampling_.frequency_penalty;
+    result -= presence + frequency * static_cast<double>(known.generated);
+  }
+  constexpr double kMost = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(result, -kMost, kMost));
 }
 
 cuda::HeadChange Penalties::change_of(int32_t id) const {
@@ -57,12 +65,12 @@ cuda::HeadChange Penalties::change_of(int32_t id) const {
           static_cast<int32_t>(known.generated)};
 }
 
-void Penalties::apply(std::span<double> scores) const {
+void Penalties::apply(std::span<float> scores) const {
   for (const int32_t id : ids_) {
     // The context may hold ids that are not sampled: padding rows of the table are fed by no one,
     // but nothing here depends on it.
     if (static_cast<size_t>(id) >= scores.size()) continue;
-    double& score = scores[static_cast<size_t>(id)];
+    float& score = scores[static_cast<size_t>(id)];
     score = changed(id, score);
   }
 }

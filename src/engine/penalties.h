@@ -23,13 +23,14 @@ class Penalties {
   bool none() const;
 
   /// Changes the scores of all tokens, by id.
-  void apply(std::span<double> scores) const;
+  void apply(std::span<float> scores) const;
 
   /// The ids of which the score may change; some may be no token of the model.
   std::span<const int32_t> ids() const { return ids_; }
-  /// A score after, in this order: repetition, bias, presence and frequency. The higher the score,
-  /// the higher (or equal) the result.
-  double changed(int32_t id, double score) const;
+  /// A score after, in this order: repetition, bias, presence and frequency; one rounding to float
+  /// at the end, a finite score staying finite. The higher the score, the higher (or equal) the
+  /// result.
+  float changed(int32_t id, float score) const;
   /// What changes the score of an id, for a device, which takes the same steps.
   cuda::HeadChange change_of(int32_t id) const;
 

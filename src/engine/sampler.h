@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/candidates.h"
 #include "engine/penalties.h"
 #include "engine/sampling.h"
 #include "linear/head_scan.h"
@@ -19,7 +20,8 @@ namespace rsr::engine {
 /// temperature, top-k, top-p, min-p, and a draw among what they leave.
 ///
 /// The choice is fixed by options, seed and logits: std::mt19937_64, whose numbers the C++ standard
-/// defines, one number per token, and sums in double in a fixed order.
+/// defines, one number per token, and likelihoods as integers (base/token_weight.h), whose sums are
+/// exact.
 class Sampler {
  public:
   /// `sampling` was checked; `context` is every token before the first new one.
@@ -43,9 +45,12 @@ class Sampler {
   /// finite.
   int32_t sample(const linear::HeadCandidates& candidates);
 
-  /// For a device that chooses in this object's place: what it needs to know but for rows and
-  /// updates. Only where there is a need().
-  cuda::HeadQuery query() const;
+  /// For a device that chooses in this object's place: what it needs to know but for rows, of the
+  /// state behind the tokens known, and of those behind each of `guesses`, at most
+  /// kHeadMostStates - 1, if they come next.
+  void ask(std::span<const int32_t> guesses, std::vector<cuda::HeadQuery>* queries) const;
+  /// Whether any score changes, now or later.
+  bool changes_scores() const { return !penalties_.none(); }
   /// The ids of which the score may change; some may be no token of the model.
   std::span<const int32_t> changed_ids() const { return penalties_.ids(); }
   cuda::HeadChange change_of(int32_t id) const { return penalties_.change_of(id); }
@@ -53,27 +58,19 @@ class Sampler {
   void accept(int32_t id);
 
  private:
-  struct Candidate {
-    double score;   // logit after penalties
-    double weight;  // exp((score - top) / temperature); the best has weight 1
-    int32_t id;
-  };
-
+  cuda::HeadQuery query() const;
+  void add_guess(int32_t id, cuda::HeadQuery* query) const;
   int32_t choose(std::span<const float> logits);
   int32_t draw_candidate();
-  void weigh();
-  void keep_top_k();
-  void keep_top_p();
-  void keep_min_p();
-  int32_t draw();
-  double next_number();
 
   Sampling sampling_;
+  uint64_t top_p_;         // in units of 2^-64; 0 keeps all
+  uint64_t least_weight_;  // that min-p keeps
   Penalties penalties_;
   std::mt19937_64 random_;
-  double number_;               // of the next draw, [0, 1)
-  std::vector<double> scores_;  // logits after penalties, of all tokens
-  std::vector<Candidate> candidates_;
+  uint64_t number_;            // of the next draw
+  std::vector<float> scores_;  // logits after penalties, of all tokens
+  Candidates candidates_;
 };
 
 }  // namespace rsr::engine

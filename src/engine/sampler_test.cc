@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <random>
 #include <set>
@@ -122,6 +123,16 @@ TEST(Sampler, TemperatureComesBeforeTheCuts) {
   EXPECT_EQ(support({.temperature = 0.5f, .min_p = 0.1f}, kTwoAndTwo), (std::set<int32_t>{1, 3}));
 }
 
+TEST(Sampler, TheWindowOfASmallMinPHoldsAllThatWeighSomething) {
+  const double half =
+      -40 * std::log(2.0);  // a token 2^-40 times as likely as the best: half a unit
+  const Sampling sampling = {.temperature = 1.0f, .min_p = 1e-30f};
+  const double window = Sampler(sampling).need()->window;
+  EXPECT_GT(window, -half);
+  EXPECT_LT(window, -half + 1e-5);
+  EXPECT_GT(Sampler({.temperature = 1.0f, .min_p = 1.0f}).need()->window, 0);
+}
+
 /// The cuts written down plainly: sort all, then cut.
 std::set<int32_t> plain_support(const Sampling& sampling, const std::vector<float>& logits) {
   std::vector<int32_t> ids(logits.size());
@@ -170,14 +181,27 @@ TEST(Penalties, FollowTheirFormulas) {
                              .frequency_penalty = 0.25f,
                              .logit_bias = {{3, 7.0f}, {1, -1.0f}}};
   Penalties penalties(sampling, std::vector<int32_t>{0, 1, 1, 1000});
-  std::vector<double> scores = {4, -4, 4, 4, 0};
+  std::vector<float> scores = {4, -4, 4, 4, 0};
   penalties.apply(scores);
   // Prompt tokens are penalised once for repetition, and not for presence or frequency.
-  EXPECT_EQ(scores, (std::vector<double>{2, -9, 4, 11, 0}));
+  EXPECT_EQ(scores, (std::vector<float>{2, -9, 4, 11, 0}));
   for (const int32_t id : {2, 2, 2, 0}) penalties.add(id);
   scores = {4, -4, 4, 4, 0};
   penalties.apply(scores);
-  EXPECT_EQ(scores, (std::vector<double>{2 - 0.5 - 0.25, -9, 2 - 0.5 - 0.75, 11, 0}));
+  EXPECT_EQ(scores, (std::vector<float>{2 - 0.5 - 0.25, -9, 2 - 0.5 - 0.75, 11, 0}));
+}
+
+TEST(Penalties, LeaveFiniteScoresFinite) {
+  Penalties penalties({.repetition_penalty = 3e38f}, std::vector<int32_t>{0, 1, 2, 3});
+  std::vector<float> scores = {-2e38f, -INFINITY, 1e-30f, 5};
+  penalties.apply(scores);
+  EXPECT_EQ(scores[0], -std::numeric_limits<float>::max());
+  EXPECT_EQ(scores[1], -INFINITY);
+  EXPECT_GE(scores[2], 0);
+  EXPECT_GT(scores[3], scores[2]);
+  const Sampling least = {.temperature = 1.0f, .repetition_penalty = 1e-38f, .seed = 3};
+  Sampler sampler(least, std::vector<int32_t>{0, 1});
+  EXPECT_LE(sampler.sample(std::vector<float>{2, 3, 4}).value(), 1);  // both at the largest float
 }
 
 TEST(Penalties, AreSeenByTheGreedyChoice) {

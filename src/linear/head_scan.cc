@@ -1,7 +1,6 @@
 #include "linear/head_scan.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "base/check.h"
@@ -16,17 +15,6 @@ using kernels::kScanTileRows;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // Above all that underflow can do, to the sum in float (cols * 2^-149) and to the estimate.
 constexpr float kTiny = 1e-30f;
-
-/// The largest float that is not above a number, and the least that is not below.
-float round_down(double value) {
-  if (value > std::numeric_limits<float>::max()) return std::numeric_limits<float>::max();
-  if (value < -std::numeric_limits<float>::max()) return -kInfinity;
-  const auto nearest = static_cast<float>(value);
-  return nearest <= value ? nearest : std::nextafter(nearest, -kInfinity);
-}
-float round_up(double value) {
-  return -round_down(-value);
-}
 
 /// The largest of a tile, by halves: no branches.
 float largest(const float (&values)[kScanTileRows]) {
@@ -132,8 +120,8 @@ void HeadScan::apply_changes(const ScoreChanges& changes, const Bounds& bounds) 
   for (const int32_t id : changes.ids) {
     if (id < 0 || id >= vectors_.rows) continue;
     const int64_t tile = id / kScanTileRows;
-    bounds.lower[id] = round_down(changes.change(id, bounds.lower[id]));
-    bounds.upper[id] = round_up(changes.change(id, bounds.upper[id]));
+    bounds.lower[id] = changes.change(id, bounds.lower[id]);
+    bounds.upper[id] = changes.change(id, bounds.upper[id]);
     bounds.tile_lower[tile] = std::max(bounds.tile_lower[tile], bounds.lower[id]);
     bounds.tile_upper[tile] = std::max(bounds.tile_upper[tile], bounds.upper[id]);
   }

@@ -48,10 +48,11 @@
 namespace rsr::linear {
 
 /// What happens to scores between the head and the choice: penalties and biases. change(id, score)
-/// must not fall where the score rises. Ids that are not listed keep their score.
+/// must not fall where the score rises, so that it makes bounds of bounds. Ids that are not listed
+/// keep their score.
 struct ScoreChanges {
   std::span<const int32_t> ids = {};
-  std::function<double(int32_t id, double score)> change = {};
+  std::function<float(int32_t id, float score)> change = {};
 };
 
 /// What is scanned for: a few vectors, for which the form is read once.

@@ -38,11 +38,11 @@ struct Case {
 
 /// The rows that a query wants, by the full head.
 std::vector<int32_t> wanted_rows(const Case& query, const std::vector<float>& logits) {
-  std::vector<double> scores(logits.begin(), logits.begin() + query.rows);
+  std::vector<float> scores(logits.begin(), logits.begin() + query.rows);
   if (query.changes != nullptr) {
     for (const int32_t id : query.changes->ids) {
       if (id >= query.rows) continue;
-      double& score = scores[static_cast<size_t>(id)];
+      float& score = scores[static_cast<size_t>(id)];
       score = query.changes->change(id, score);
     }
   }
@@ -261,16 +261,16 @@ TEST_F(HeadScans, ChangesComeBeforeExclusion) {
     while (ids.size() < 30) ids.push_back(static_cast<int32_t>(random_() % 300));
     std::sort(ids.begin(), ids.end());
     ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-    const ScoreChanges changes = {ids, [&](int32_t id, double score) {
-                                    score = score < 0 ? score * 1.7 : score / 1.7;
-                                    return score + (id % 5 == 0 ? 1.0 : -0.25);
+    const ScoreChanges changes = {ids, [&](int32_t id, float score) {
+                                    score = score < 0 ? score * 1.7f : score / 1.7f;
+                                    return score + (id % 5 == 0 ? 1.0f : -0.25f);
                                   }};
     for (const int64_t best : {1, 5, 40}) {
       check(table, {.x = x.data(), .rows = 333, .best = best, .changes = &changes});
       check(table, {.x = x.data(), .rows = 310, .best = best, .changes = &changes});
     }
     const ScoreChanges extreme = {
-        ids, [&](int32_t id, double score) { return score * (id % 2 == 0 ? 3e38 : 1e-38); }};
+        ids, [&](int32_t id, float score) { return score * (id % 2 == 0 ? 1e37f : 1e-38f); }};
     check(table, {.x = x.data(), .rows = 333, .best = 5, .changes = &extreme});
   }
 }
@@ -281,7 +281,7 @@ TEST_F(HeadScans, VectorsOfABatchAreAsIfAlone) {
   table.fill_normal(random_);
   const std::vector<float> x = normal_vector(kCols * kernels::kScanMostBatch, random_);
   const std::vector<int32_t> ids = {0, 3, 600};
-  const ScoreChanges changes = {ids, [](int32_t, double score) { return score + 2; }};
+  const ScoreChanges changes = {ids, [](int32_t, float score) { return score + 2; }};
   for (const Context& context : contexts_) {
     const auto form = make_head_scan_form(context.impl(), table.view);
     for (int64_t batch = 1; batch <= kernels::kScanMostBatch; ++batch) {

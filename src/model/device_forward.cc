@@ -44,8 +44,10 @@ Status DeviceSequence::ask(const Tile& tile) {
     const bool int8 = !last && read_int8(layers[i + 1], {q, k, v});
     RSR_RETURN_IF_ERROR(feed_forward(tile, layers[i], {next_norm, int8}));
   }
-  if (tile.choice) return choose_token(tile);
-  return tile.states > 0 ? head(tile) : Status();
+  if (tile.states == 0) return {};
+  if (tile.way.has_value()) return choose_tokens(tile);
+  RSR_RETURN_IF_ERROR(multiply_head(tile));
+  return copy_logits(tile);
 }
 
 Status DeviceSequence::attention(const Tile& tile, const DeviceLayer& layer, int64_t index) {
@@ -106,22 +108,6 @@ Status DeviceSequence::feed_forward(const Tile& tile, const DeviceLayer& layer,
   const cuda::Norm sum = {normed, b_.hidden.as<float>(), static_cast<int32_t>(c.hidden_size),
                           tile.batch, outputs(next.weight, c.hidden_size, normed, next.int8)};
   return stream_.run(&Operations::norm, sum);
-}
-
-Status DeviceSequence::head(const Tile& tile) {
-  const ModelConfig& c = model_.config;
-  cuda::Dense dense;
-  dense.w = device_->head.rows;
-  dense.is_f16 = device_->head.is_f16;
-  dense.rows = static_cast<int32_t>(c.vocab_size);
-  dense.cols = static_cast<int32_t>(c.hidden_size);
-  dense.x = b_.normed.as<float>() + (tile.batch - tile.states) * c.hidden_size;
-  dense.batch = static_cast<int32_t>(tile.states);
-  dense.y = b_.logits.as<float>();
-  dense.stride = c.vocab_size;
-  RSR_RETURN_IF_ERROR(stream_.run(&Operations::dense, dense));
-  return stream_.copy_to_host(logits_.as<float>() + tile.row * c.vocab_size, dense.y,
-                              static_cast<size_t>(tile.states * c.vocab_size) * sizeof(float));
 }
 
 cuda::NormOutputs DeviceSequence::outputs(const float* weight, int64_t cols, float* y,

@@ -1,7 +1,8 @@
-// The head of a sequence on a device: the next token by a scan of the head in eight bits
-// (cuda/head), without its logits.
+// The head of a sequence on a device: the next tokens, by a scan of the head in eight bits or by
+// all logits (cuda/head).
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -37,16 +38,27 @@ struct DeviceHeadForm {
   cuda::Memory column_factors;
 };
 
-/// What a token is to be chosen by.
+/// What tokens are to be chosen by.
 struct HeadQuestion {
-  cuda::HeadQuery query;  // without its updates
+  std::span<const cuda::HeadQuery> queries;  // one for each state
   /// What changes scores: all of it, `anew`, or what has become different since the last question.
-  /// Ids are rows of the table. Read where query.changes says so.
+  /// Ids are rows of the table. Read where the queries say so.
   bool anew = true;
   std::span<const cuda::HeadUpdate> updates = {};
 };
 
-/// The token, and how many rows the scan left to be multiplied in full.
+/// Which operations a question takes; questions of the same way have the same graph.
+struct HeadWay {
+  bool scan = false;  // else all logits
+  bool draw = false;  // else the best token
+  bool top_k = false;
+  bool top_p = false;
+  friend auto operator<=>(const HeadWay&, const HeadWay&) = default;
+
+  static HeadWay of(const HeadQuestion& question, bool scan);
+};
+
+/// The token, and how many rows a scan left to be multiplied in full.
 struct HeadChoice {
   int32_t id = 0;
   int64_t candidates = 0;
@@ -55,44 +67,71 @@ struct HeadChoice {
 /// Buffers of one sequence, and what it asks of the device.
 class DeviceHead {
  public:
-  /// `table` has the 16-bit rows of the form's head, which must outlive this object as the form.
+  /// Most states of a question.
+  static constexpr int64_t kMostStates = cuda::kHeadMostStates;
+
+  /// Whether a table of so many rows has tokens that can be chosen.
+  static bool fits(int64_t rows) { return rows <= cuda::kHeadMostRows; }
+
+  /// `table` has the 16-bit rows, `rows` of them, of the head. `form`, its scan form, may be null;
+  /// both must outlive this object.
   /// Errors: no memory.
-  static Result<std::unique_ptr<DeviceHead>> create(const cuda::Device& device,
-                                                    const DeviceHeadForm& form,
+  static Result<std::unique_ptr<DeviceHead>> create(cuda::Stream& stream,
+                                                    const DeviceHeadForm* form,
                                                     const cuda::Dense& table);
 
-  /// First, outside of graphs: makes the query, in host memory, from which the caller copies it.
-  /// Nothing may be running in the stream.
-  Status prepare(cuda::Stream& stream, const HeadQuestion& question, cuda::HeadQuery* query);
-  /// Then, in a graph or not: everything from the state [cols] to the result in host memory, by a
-  /// query that lies on the device by then.
-  Status ask(cuda::Stream& stream, const float* state, const cuda::HeadQuery* query);
-  /// When that is done: nothing where only all logits can tell.
-  std::optional<HeadChoice> answer() const;
+  bool can_scan() const { return form_ != nullptr; }
+
+  /// First, outside of graphs: makes the queries, in host memory, from which the caller copies
+  /// them. Nothing may be running in the stream.
+  Status prepare(cuda::Stream& stream, const HeadQuestion& question, cuda::HeadQuery* queries);
+
+  /// What lies on the device by then.
+  struct Asked {
+    const cuda::HeadQuery* queries = nullptr;  // [states]
+    int32_t states = 0;                        // 1 to kMostStates
+    const float* x = nullptr;                  // [states, cols]
+  };
+  /// Then, in a graph or not: everything from the states to the results in host memory.
+  Status scan(cuda::Stream& stream, const Asked& asked);
+  /// The same by the logits [states, rows] of these states.
+  Status choose(cuda::Stream& stream, const Asked& asked, const float* logits, const HeadWay& way);
+  /// When that is done, of a state: nothing where a scan cannot tell, or a logit is not finite.
+  std::optional<HeadChoice> answer(int64_t state) const;
 
  private:
-  DeviceHead(const cuda::Device& device, const DeviceHeadForm& form, const cuda::Dense& table)
+  DeviceHead(const cuda::Device& device, const DeviceHeadForm* form, const cuda::Dense& table)
       : device_(device), form_(form), table_(table) {}
 
-  Status reserve();
+  Status reserve(cuda::Stream& stream);
+  Status reserve_scan(cuda::Stream& stream);
   Status reserve_changes();
-  Status scan(cuda::Stream& stream, const float* state, const cuda::HeadQuery* query);
+  Status find_candidates(cuda::Stream& stream, const Asked& asked);
+  Status narrow(cuda::Stream& stream, const cuda::HeadTokens& of, bool by_weight);
+  Status copy_results(cuda::Stream& stream, int32_t states);
   cuda::HeadBounds bounds() const;
 
   cuda::Device device_;
-  const DeviceHeadForm& form_;
+  const DeviceHeadForm* form_;
   cuda::Dense table_;
   cuda::Memory changes_;              // by row
   cuda::PinnedMemory known_changes_;  // the same on the host; empty until scores change
+  cuda::Memory results_;              // of each state, as all that follow
+  cuda::PinnedMemory answers_;
+  // Of a choice by all logits.
+  cuda::Memory scores_;
+  cuda::Memory weights_;
+  cuda::Memory cuts_;     // zeros in between
+  cuda::Memory buckets_;  // the same
+  cuda::Memory sums_;     // of blocks
+  // Of a scan.
   cuda::Memory planes_;
   cuda::Memory factors_;
-  cuda::Memory rows_;   // bounds: [2][padded rows]
-  cuda::Memory tiles_;  // [2][tiles]
+  cuda::Memory rows_;   // bounds: [2][states][padded rows]
+  cuda::Memory tiles_;  // [2][states][tiles]
   cuda::Memory ids_;    // of candidates
-  cuda::Memory count_;
+  cuda::Memory counts_;
   cuda::Memory logits_;
-  cuda::Memory result_;
-  cuda::PinnedMemory answer_;
 };
 
 }  // namespace rsr::model

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <functional>
 #include <set>
@@ -22,15 +23,16 @@ using cuda::HeadStatus;
 using linear::Table;
 
 /// Penalties::changed() once more, as simple as can be.
-inline double changed(const HeadQuery& query, const HeadChange& change, double score) {
+inline float changed(const HeadQuery& query, const HeadChange& change, float score) {
   if (query.changes == 0) return score;
+  double result = score;
   const double repetition = query.repetition;
-  if (change.seen != 0) score = score < 0 ? score * repetition : score / repetition;
-  if (change.biased != 0) score += change.bias;
+  if (change.seen != 0) result = result < 0 ? result * repetition : result / repetition;
+  if (change.biased != 0) result += change.bias;
   if (change.generated != 0) {
-    score -= double{query.presence} + double{query.frequency} * change.generated;
+    result -= double{query.presence} + double{query.frequency} * change.generated;
   }
-  return score;
+  return static_cast<float>(std::clamp(result, -double{FLT_MAX}, double{FLT_MAX}));
 }
 
 /// What the operations leave behind.
@@ -46,44 +48,60 @@ class HeadOperations : public cuda::OnDevices {
     return GetParam().name == "cuda" || GetParam().order == cuda::emulated::Order::shuffled;
   }
 
-  Found scan(const linear::HeadScanForm& form, const std::vector<float>& x, const HeadQuery& query,
-             const std::vector<HeadChange>& known) {
+  /// Of each state; `x` has as many vectors as there are queries.
+  std::vector<Found> scan(const linear::HeadScanForm& form, const std::vector<float>& x,
+                          const std::vector<HeadQuery>& queries,
+                          const std::vector<HeadChange>& known) {
     const auto copy = [](const auto& from) { return std::vector(from.begin(), from.end()); };
+    const auto states = static_cast<int32_t>(queries.size());
     const auto lines = array(copy(std::span(form.lines.data(), form.lines.size())));
     const auto values = array(copy(form.row_values.span()));
     const auto factors_of_cols = array(copy(form.column_factors.span()));
-    const auto state = array(x);
-    const auto asked = array(std::vector<HeadQuery>{query});
+    const auto vectors = array(x);
+    const auto asked = array(queries);
     const auto changes = array(known);
-    const auto planes = array(
-        std::vector<uint32_t>(static_cast<size_t>(cuda::head_plane_bytes(form.steps())) / 4, 77));
-    const auto factors = array(std::vector<cuda::HeadFactors>(1));
-    const auto rows = static_cast<size_t>(form.padded_rows());
+    const auto planes = array(std::vector<uint32_t>(
+        static_cast<size_t>(states * cuda::head_plane_bytes(form.steps())) / 4, 77));
+    const auto factors = array(std::vector<cuda::HeadFactors>(queries.size()));
+    const size_t rows = queries.size() * static_cast<size_t>(form.padded_rows());
     const auto lower = array(std::vector<float>(rows));
     const auto upper = array(std::vector<float>(rows));
     const auto tile_lower = array(std::vector<float>(rows / 16));
     const auto tile_upper = array(std::vector<float>(rows / 16));
     const cuda::HeadBounds bounds = {lower.data(), upper.data(), tile_lower.data(),
                                      tile_upper.data()};
-    const auto ids = array(std::vector<int32_t>(cuda::kHeadMostCandidates, -7));
-    const auto count = array(std::vector<int32_t>{-7});
-    const auto result = array(std::vector<cuda::HeadResult>(1));
+    const auto ids = array(std::vector<int32_t>(queries.size() * cuda::kHeadMostCandidates, -7));
+    const auto counts = array(std::vector<int32_t>(queries.size(), -7));
+    const auto results = array(std::vector<cuda::HeadResult>(queries.size()));
     run(&cuda::Operations::head_vector,
-        cuda::HeadVector{state.data(), factors_of_cols.data(), static_cast<int32_t>(form.cols),
-                         form.largest_norm, form.error_ratio, asked.data(), changes.data(),
+        cuda::HeadVector{vectors.data(), factors_of_cols.data(), states,
+                         static_cast<int32_t>(form.cols), form.largest_norm, form.error_ratio,
                          planes.data(), factors.data()});
     const auto tiles = static_cast<int32_t>(form.tiles());
     run(&cuda::Operations::head_scan,
-        cuda::HeadScan{lines.data(), values.data(), tiles, static_cast<int32_t>(form.steps()),
-                       planes.data(), factors.data(), asked.data(), changes.data(), bounds});
-    run(&cuda::Operations::head_pick, cuda::HeadPick{bounds, tiles, factors.data(), asked.data(),
-                                                     ids.data(), count.data(), result.data()});
-    Found found = {result.read()[0],  lower.read(),      upper.read(),
-                   tile_lower.read(), tile_upper.read(), ids.read()};
-    const int32_t listed = count.read()[0];
-    found.ids.resize(static_cast<size_t>(std::max(listed, 0)));
-    EXPECT_EQ(listed, found.result.status == HeadStatus::chosen ? found.result.candidates : 0);
-    return found;
+        cuda::HeadScan{lines.data(), values.data(), states, tiles,
+                       static_cast<int32_t>(form.steps()), planes.data(), factors.data(),
+                       asked.data(), changes.data(), bounds});
+    run(&cuda::Operations::head_pick,
+        cuda::HeadPick{bounds, states, tiles, factors.data(), asked.data(), ids.data(),
+                       counts.data(), results.data()});
+    std::vector<Found> all;
+    for (size_t state = 0; state < queries.size(); ++state) {
+      all.push_back({results.read()[state], part(lower.read(), state, queries.size()),
+                     part(upper.read(), state, queries.size()),
+                     part(tile_lower.read(), state, queries.size()),
+                     part(tile_upper.read(), state, queries.size()),
+                     part(ids.read(), state, queries.size())});
+      const int32_t listed = counts.read()[state];
+      all.back().ids.resize(static_cast<size_t>(std::max(listed, 0)));
+      const cuda::HeadResult& result = all.back().result;
+      EXPECT_EQ(listed, result.status == HeadStatus::chosen ? result.candidates : 0);
+    }
+    return all;
+  }
+  Found scan(const linear::HeadScanForm& form, const std::vector<float>& x, const HeadQuery& query,
+             const std::vector<HeadChange>& known) {
+    return scan(form, x, std::vector{query}, known)[0];
   }
 
   /// Checks a query; the number of candidates.
@@ -96,7 +114,7 @@ class HeadOperations : public cuda::OnDevices {
     EXPECT_EQ(found.result.status, HeadStatus::chosen);
     std::vector<float> logits(static_cast<size_t>(table.view.rows));
     linear::multiply_dense(context_.impl(), table.view, x.data(), 1, logits.data());
-    std::vector<double> scores(logits.begin(), logits.begin() + query.rows);
+    std::vector<float> scores(logits.begin(), logits.begin() + query.rows);
     for (size_t r = 0; r < scores.size() && query.changes != 0; ++r) {
       scores[r] = changed(query, changes[r], scores[r]);
     }
@@ -109,9 +127,9 @@ class HeadOperations : public cuda::OnDevices {
     return check(table, x, HeadQuery{.best = best});
   }
 
-  static void expect_bounds(const Found& found, const std::vector<double>& scores) {
+  static void expect_bounds(const Found& found, const std::vector<float>& scores) {
     for (size_t r = 0; r < found.lower.size(); ++r) {
-      const double score = r < scores.size() ? scores[r] : -HUGE_VALF;
+      const float score = r < scores.size() ? scores[r] : -HUGE_VALF;
       ASSERT_LE(found.lower[r], score) << r;
       ASSERT_GE(found.upper[r], score) << r;
       ASSERT_TRUE(r < scores.size() || found.upper[r] == -HUGE_VALF) << r;
@@ -136,9 +154,9 @@ class HeadOperations : public cuda::OnDevices {
     }
   }
 
-  static void expect_wanted(const Found& found, const std::vector<double>& scores,
+  static void expect_wanted(const Found& found, const std::vector<float>& scores,
                             const HeadQuery& query) {
-    std::vector<double> sorted = scores;
+    std::vector<float> sorted = scores;
     std::sort(sorted.begin(), sorted.end(), std::greater<>());
     const auto best = std::min(static_cast<size_t>(query.best), sorted.size());
     const double last = sorted[best - 1];
@@ -150,6 +168,14 @@ class HeadOperations : public cuda::OnDevices {
           scores[r] >= last || (query.window > 0 && scores[r] > last - query.window);
       ASSERT_TRUE(!wanted || ids.contains(static_cast<int32_t>(r))) << r;
     }
+  }
+
+  /// One of `of` equal parts.
+  template <class T>
+  static std::vector<T> part(const std::vector<T>& values, size_t at, size_t of) {
+    const auto count = static_cast<ptrdiff_t>(values.size() / of);
+    const auto begin = values.begin() + static_cast<ptrdiff_t>(at) * count;
+    return {begin, begin + count};
   }
 
   Context context_ = Context::create({.threads = 1}).value();

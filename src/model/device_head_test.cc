@@ -151,26 +151,59 @@ TEST_P(DeviceHeads, ChangesComeBeforeExclusion) {
   }
 }
 
-TEST_P(DeviceHeads, UpdatesAreWrittenFirst) {
+TEST_P(DeviceHeads, StatesAreAsIfAlone) {
+  Table table(150, 72);
+  table.fill_normal(random_);
+  const auto form = linear::make_head_scan_form(context_.impl(), table.view).value();
+  std::vector<HeadChange> known(150);
+  for (size_t r = 0; r < known.size(); r += 3) known[r] = {.seen = 1, .generated = 1};
+  for (size_t states = 1; states <= cuda::kHeadMostStates; states += once() ? 1 : 3) {
+    std::vector<float> x = normal_vector(static_cast<int64_t>(72 * states), random_);
+    if (states > 2) x[73] = HUGE_VALF;  // of the second one
+    std::vector<HeadQuery> queries(states);
+    for (size_t s = 0; s < states; ++s) {
+      queries[s] = HeadQuery{.window = 0.01 * static_cast<double>(s),
+                             .best = static_cast<int32_t>(1 + s),
+                             .rows = 140,
+                             .changes = s % 2 == 0 ? 1 : 0,
+                             .presence = 0.5f};
+    }
+    const auto together = scan(form, x, queries, known);
+    for (size_t s = 0; s < states; ++s) {
+      const Found alone = scan(form, part(x, s, states), queries[s], known);
+      ASSERT_EQ(together[s].result.status, alone.result.status);
+      ASSERT_EQ(alone.result.status == HeadStatus::not_vouched, states > 2 && s == 1);
+      if (alone.result.status == HeadStatus::not_vouched) continue;
+      ASSERT_EQ(together[s].lower, alone.lower);
+      ASSERT_EQ(together[s].upper, alone.upper);
+      ASSERT_EQ(together[s].tile_lower, alone.tile_lower);
+      ASSERT_EQ(together[s].tile_upper, alone.tile_upper);
+      ASSERT_EQ(std::set(together[s].ids.begin(), together[s].ids.end()),
+                std::set(alone.ids.begin(), alone.ids.end()));
+    }
+  }
+}
+
+TEST_P(DeviceHeads, TheLatestOverrideTakesThePlaceOfAnEntry) {
   Table table(40, 20);
   table.fill_normal(random_);
   const auto form = linear::make_head_scan_form(context_.impl(), table.view).value();
   const std::vector<float> x = normal_vector(20, random_);
-  HeadQuery query{.rows = 40, .changes = 1, .updates = cuda::kHeadMostUpdates};
-  std::vector<HeadChange> known(40);
-  std::vector<HeadChange> updated = known;
-  for (int32_t i = 0; i < cuda::kHeadMostUpdates; ++i) {
-    query.update[i] = {
-        (7 * i) % 40, {.seen = 0, .biased = 1, .bias = static_cast<float>(50 + i), .generated = 0}};
-    updated[static_cast<size_t>(query.update[i].id)] = query.update[i].change;
+  HeadQuery query{.rows = 40, .changes = 1, .overrides = cuda::kHeadMostStates - 1};
+  const std::vector<HeadChange> known(40);
+  std::vector<HeadChange> changed = known;
+  for (int32_t i = 0; i < query.overrides; ++i) {
+    query.override[i] = {
+        (7 * i) % 21, {.seen = 0, .biased = 1, .bias = static_cast<float>(50 + i), .generated = 0}};
+    changed[static_cast<size_t>(query.override[i].id)] = query.override[i].change;
   }
   const Found got = scan(form, x, query, known);
-  query.updates = 0;
-  const Found want = scan(form, x, query, updated);
+  query.overrides = 0;
+  const Found want = scan(form, x, query, changed);
   EXPECT_EQ(got.lower, want.lower);
   EXPECT_EQ(got.upper, want.upper);
   query.changes = 0;
-  EXPECT_NE(got.upper, scan(form, x, query, updated).upper);
+  EXPECT_NE(got.upper, scan(form, x, query, changed).upper);
 }
 
 TEST_P(DeviceHeads, WhatIsNotFiniteIsNotVouchedFor) {

@@ -11,6 +11,7 @@ namespace rsr::model {
 namespace {
 
 using cuda::Memory;
+using cuda::reserve_array;
 
 // The states of attention of a tile take at most so many bytes; a long context makes tiles smaller.
 constexpr int64_t kMostStateBytes = int64_t{64} << 20;
@@ -18,12 +19,6 @@ constexpr int64_t kAngleStep = 512;  // positions whose angles are made together
 
 int64_t round_up(int64_t n, int64_t to) {
   return (n + to - 1) / to * to;
-}
-
-template <class T>
-Status reserve_array(const cuda::Device& device, int64_t count, Memory* memory) {
-  RSR_ASSIGN_OR_RETURN(*memory, Memory::create(device, static_cast<size_t>(count) * sizeof(T)));
-  return {};
 }
 
 int64_t element_bytes(KvType type) {
@@ -106,21 +101,18 @@ Status DeviceSequence::reserve(int64_t positions, KvType type) {
   RSR_RETURN_IF_ERROR(reserve_array<int32_t>(device, 2 * tile_ * c.num_heads, &b_.arrived));
   RSR_RETURN_IF_ERROR(stream_.clear(b_.arrived.data(), b_.arrived.bytes()));
   RSR_RETURN_IF_ERROR(reserve_control());
-  return reserve_logits(1);
+  return reserve_logits(std::min(DeviceHead::kMostStates, tile_));
 }
 
 Status DeviceSequence::reserve_control() {
   const cuda::Device& device = device_->device;
-  query_at_ = round_up((1 + tile_) * static_cast<int64_t>(sizeof(int32_t)), 64);
-  const auto bytes = static_cast<size_t>(query_at_) + sizeof(cuda::HeadQuery);
+  queries_at_ = round_up((1 + tile_) * static_cast<int64_t>(sizeof(int32_t)), 64);
+  const size_t bytes = control_bytes(DeviceHead::kMostStates);
   RSR_ASSIGN_OR_RETURN(b_.control, Memory::create(device, bytes));
   RSR_ASSIGN_OR_RETURN(control_, cuda::PinnedMemory::create(device, bytes));
-  if (!device_->head_scan.has_value()) return {};
-  cuda::Dense table;
-  table.w = device_->head.rows;
-  table.is_f16 = device_->head.is_f16;
-  table.cols = static_cast<int32_t>(model_.config.hidden_size);
-  RSR_ASSIGN_OR_RETURN(head_, DeviceHead::create(device, *device_->head_scan, table));
+  const auto& form = device_->head_scan;
+  if (!DeviceHead::fits(model_.config.vocab_size)) return {};
+  RSR_ASSIGN_OR_RETURN(head_, DeviceHead::create(stream_, form ? &*form : nullptr, head_table()));
   return {};
 }
 
@@ -160,29 +152,13 @@ Result<std::span<const float>> DeviceSequence::forward(std::span<const int32_t> 
                                                        int64_t start, int64_t states) {
   RSR_CHECK(states >= 0 && states <= static_cast<int64_t>(tokens.size()));
   RSR_RETURN_IF_ERROR(reserve_logits(states));
-  RSR_RETURN_IF_ERROR(read(tokens, start, states, false));
+  RSR_RETURN_IF_ERROR(read(tokens, start, states, std::nullopt));
   return std::span<const float>(logits_.as<float>(),
                                 static_cast<size_t>(states * model_.config.vocab_size));
 }
 
-Result<std::optional<HeadChoice>> DeviceSequence::choose(std::span<const int32_t> tokens,
-                                                         int64_t start,
-                                                         const HeadQuestion& question) {
-  RSR_CHECK(can_choose());
-  auto* query = reinterpret_cast<cuda::HeadQuery*>(control_.as<std::byte>() + query_at_);
-  RSR_RETURN_IF_ERROR(head_->prepare(stream_, question, query));
-  RSR_RETURN_IF_ERROR(read(tokens, start, 0, true));
-  return head_->answer();
-}
-
-Result<std::span<const float>> DeviceSequence::logits_after_choice() {
-  RSR_RETURN_IF_ERROR(head({.batch = last_batch_, .states = 1}));
-  RSR_RETURN_IF_ERROR(stream_.wait());
-  return std::span<const float>(logits_.as<float>(), static_cast<size_t>(model_.config.vocab_size));
-}
-
 Status DeviceSequence::read(std::span<const int32_t> tokens, int64_t start, int64_t states,
-                            bool choice) {
+                            const std::optional<HeadWay>& way) {
   const auto count = static_cast<int64_t>(tokens.size());
   RSR_CHECK(count >= 1 && start >= 0 && start + count <= positions_);
   RSR_RETURN_IF_ERROR(extend_angles(start + count));
@@ -194,7 +170,7 @@ Status DeviceSequence::read(std::span<const int32_t> tokens, int64_t start, int6
     Tile tile;
     tile.states = of_tile;
     tile.row = of_tile > 0 ? end - of_tile - unwanted : 0;
-    tile.choice = choice && end == count;
+    tile.way = way;
     RSR_RETURN_IF_ERROR(
         run_tile(tokens.subspan(static_cast<size_t>(begin), static_cast<size_t>(batch)),
                  start + begin, tile));
@@ -207,15 +183,17 @@ Status DeviceSequence::run_tile(std::span<const int32_t> tokens, int64_t start, 
   auto* control = control_.as<int32_t>();
   control[0] = static_cast<int32_t>(start);
   std::copy(tokens.begin(), tokens.end(), control + 1);
-  tile.batch = last_batch_ = static_cast<int32_t>(tokens.size());
+  tile.batch = static_cast<int32_t>(tokens.size());
   const int64_t end = start + tile.batch;
-  const bool in_graph = tile.batch == 1 && tile.row == 0 && (tile.states == 1 || tile.choice);
+  const bool in_graph =
+      tile.batch <= DeviceHead::kMostStates && tile.states == tile.batch && tile.row == 0;
   tile.chunks = in_graph ? provided_chunks(end) : chunks_for(end);
+  last_ = tile;
   if (!in_graph) {
     RSR_RETURN_IF_ERROR(ask(tile));
     return stream_.wait();
   }
-  const auto [found, is_new] = graphs_.try_emplace({tile.chunks, tile.choice});
+  const auto [found, is_new] = graphs_.try_emplace({tile.batch, tile.chunks, tile.way});
   if (is_new) {  // loads the kernels, which not every driver can do during a capture
     RSR_RETURN_IF_ERROR(ask(tile));
     return stream_.wait();
@@ -231,16 +209,9 @@ Status DeviceSequence::run_tile(std::span<const int32_t> tokens, int64_t start, 
 /// What changes from launch to launch of a graph.
 Status DeviceSequence::copy_control(const Tile& tile) {
   const size_t ids = static_cast<size_t>(1 + tile.batch) * sizeof(int32_t);
-  const size_t all = static_cast<size_t>(query_at_) + sizeof(cuda::HeadQuery);
+  const bool choice = tile.way.has_value() && tile.states > 0;
   return stream_.copy_to_device(b_.control.data(), control_.as<std::byte>(),
-                                tile.choice ? all : ids);
-}
-
-Status DeviceSequence::choose_token(const Tile& tile) {
-  const float* state = b_.normed.as<float>() + (tile.batch - 1) * model_.config.hidden_size;
-  const auto* query =
-      reinterpret_cast<const cuda::HeadQuery*>(b_.control.as<std::byte>() + query_at_);
-  return head_->ask(stream_, state, query);
+                                choice ? control_bytes(tile.states) : ids);
 }
 
 }  // namespace rsr::model

@@ -7,7 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <utility>
+#include <tuple>
 
 #include "cuda/device.h"
 #include "cuda/operations.h"
@@ -19,8 +19,8 @@ namespace rsr::model {
 
 /// Of a tile of tokens, on the device. [tokens, ...] each, as in forward.h's Scratch.
 struct DeviceBuffers {
-  cuda::Memory control;  // int32: position of the first token, then the tokens' ids; behind them a
-                         // cuda::HeadQuery, at query_at_
+  cuda::Memory control;  // int32: position of the first token, then the tokens' ids; behind them
+                         // cuda::HeadQuery of each state, at queries_at_
   cuda::Memory hidden;
   cuda::Memory normed;
   cuda::Memory queries;
@@ -55,19 +55,25 @@ class DeviceSequence {
 
   /// Reads `tokens` at the positions from `start` on, and gives the logits [states, vocab] of the
   /// last `states` of them (none: 0), which are valid until the next call. One token is one graph
-  /// of the device; it is waited for. Errors: what the device reports.
+  /// of the device, as are a few with as many states; it is waited for. Errors: what the device
+  /// reports.
   Result<std::span<const float>> forward(std::span<const int32_t> tokens, int64_t start,
                                          int64_t states);
 
-  /// Whether choose() may be called: the head has a scan form on the device.
-  bool can_choose() const { return head_ != nullptr; }
-  /// Bytes that the scan of a choice reads.
+  /// Whether choose() can read so many tokens for so many states.
+  bool can_choose(int64_t tokens, int64_t states) const;
+  /// Whether the head has a scan form on the device, and the bytes that a scan reads.
+  bool can_scan() const { return head_ != nullptr && head_->can_scan(); }
   int64_t scan_bytes() const { return device_->head_scan->bytes(); }
-  /// Reads tokens in the same way, and gives the token behind them, or nothing where only all
-  /// logits can tell. Errors: what the device reports.
-  Result<std::optional<HeadChoice>> choose(std::span<const int32_t> tokens, int64_t start,
-                                           const HeadQuestion& question);
-  /// After choose(): the logits [vocab] of the last token, valid until the next call.
+  /// Reads tokens in the same way, and chooses the tokens behind the last of them, one for each
+  /// query: by a scan, or by all logits. Errors: what the device reports.
+  Status choose(std::span<const int32_t> tokens, int64_t start, const HeadQuestion& question,
+                bool scan);
+  /// After choose() by a scan: once more by all logits.
+  Status choose_by_logits();
+  /// What was chosen for a state: nothing where the scan cannot tell, or a logit is not finite.
+  std::optional<HeadChoice> choice(int64_t state) const { return head_->answer(state); }
+  /// After choose(): the logits [states, vocab], valid until the next call.
   Result<std::span<const float>> logits_after_choice();
 
  private:
@@ -76,6 +82,11 @@ class DeviceSequence {
 
   Status reserve(int64_t positions, KvType type);
   Status reserve_control();
+  cuda::Dense head_table() const;
+  size_t control_bytes(int64_t queries) const {
+    return static_cast<size_t>(queries_at_) +
+           static_cast<size_t>(queries) * sizeof(cuda::HeadQuery);
+  }
   Status reserve_logits(int64_t states);
   /// cosine and sine of all positions below `end`.
   Status extend_angles(int64_t end);
@@ -83,13 +94,14 @@ class DeviceSequence {
   /// One tile, all at consecutive positions.
   struct Tile {
     int32_t batch = 0;
-    int32_t chunks = 0;   // that attention provides for
-    int64_t states = 0;   // the last so many, that logits are wanted of
-    int64_t row = 0;      // of the host's logits, where they go
-    bool choice = false;  // the token behind the last one is wanted
+    int32_t chunks = 0;  // that attention provides for
+    int64_t states = 0;  // the last so many, that logits or tokens are wanted of
+    int64_t row = 0;     // of the host's logits, where they go
+    std::optional<HeadWay> way = std::nullopt;  // to tokens, if they are wanted; else logits are
   };
-  /// All tokens, tile by tile. Logits of the last `states` go to logits_.
-  Status read(std::span<const int32_t> tokens, int64_t start, int64_t states, bool choice);
+  /// All tokens, tile by tile. Logits of the last `states` go to logits_, or tokens to head_.
+  Status read(std::span<const int32_t> tokens, int64_t start, int64_t states,
+              const std::optional<HeadWay>& way);
   /// A tile of which batch and chunks are not known yet.
   Status run_tile(std::span<const int32_t> tokens, int64_t start, Tile tile);
   Status copy_control(const Tile& tile);
@@ -101,8 +113,9 @@ class DeviceSequence {
     bool int8;
   };
   Status feed_forward(const Tile& tile, const DeviceLayer& layer, const NextNorm& next);
-  Status head(const Tile& tile);
-  Status choose_token(const Tile& tile);
+  Status multiply_head(const Tile& tile);
+  Status copy_logits(const Tile& tile);
+  Status choose_tokens(const Tile& tile);
 
   /// y of each linear; all read the floats `x` [batch, cols], or what has been quantised of them.
   struct Output {
@@ -137,12 +150,12 @@ class DeviceSequence {
   cuda::PinnedMemory control_;
   cuda::PinnedMemory logits_;
   int64_t logits_rows_ = 0;
-  int64_t query_at_ = 0;  // in the control block
+  int64_t queries_at_ = 0;  // in the control block
   std::unique_ptr<DeviceHead> head_;
-  int32_t last_batch_ = 0;  // of the latest tile, whose states are still there
-  /// Of one token, by chunks, and whether it ends in a choice or in logits. The first such token
-  /// does without.
-  std::map<std::pair<int32_t, bool>, cuda::Graph> graphs_;
+  Tile last_;                 // the latest tile, whose states are still there
+  HeadWay choice_of_logits_;  // of the latest question
+  /// By tokens, chunks, and how it ends. The first of its kind does without.
+  std::map<std::tuple<int32_t, int32_t, std::optional<HeadWay>>, cuda::Graph> graphs_;
 };
 
 }  // namespace rsr::model

@@ -51,18 +51,34 @@ class Both {
     }
   }
 
-  /// Reads `ids` on both: the device chooses as the host's logits say, and then gives the same.
-  void choose(Sequence& sequence, const Ids& ids) {
+  /// Reads `ids` on both: the device chooses behind the last `states` as the host's logits say, and
+  /// then gives the same logits.
+  void choose(Sequence& sequence, const Ids& ids, size_t states = 1, bool scan = true) {
     const int64_t start = sequence.length;
-    const auto host = forward(context_.impl(), model_, sequence, ids);
-    HeadQuestion question;
-    question.query.rows = static_cast<int32_t>(vocab());
-    const auto choice = sequence.device->choose(ids, start, question);
-    ASSERT_TRUE(choice.ok()) << choice.status().message();
-    ASSERT_TRUE(choice->has_value());
-    EXPECT_EQ((*choice)->id, std::max_element(host.begin(), host.end()) - host.begin());
+    const auto host = forward(context_.impl(), model_, sequence, ids, LogitsOf::all)
+                          .last(states * static_cast<size_t>(vocab()));
+    const std::vector<cuda::HeadQuery> queries(
+        states, cuda::HeadQuery{.rows = static_cast<int32_t>(vocab())});
+    const Status status = sequence.device->choose(ids, start, {queries, true, {}}, scan);
+    ASSERT_TRUE(status.ok()) << status.message();
+    const auto expect = [&] {
+      for (size_t s = 0; s < states; ++s) {
+        const auto of_state =
+            host.subspan(s * static_cast<size_t>(vocab())).first(static_cast<size_t>(vocab()));
+        const auto choice = sequence.device->choice(static_cast<int64_t>(s));
+        ASSERT_TRUE(choice.has_value());
+        EXPECT_EQ(choice->id,
+                  std::max_element(of_state.begin(), of_state.end()) - of_state.begin());
+      }
+    };
+    expect();
+    if (scan) {
+      ASSERT_TRUE(sequence.device->choose_by_logits().ok());
+      expect();
+    }
     const auto found = sequence.device->logits_after_choice();
     ASSERT_TRUE(found.ok()) << found.status().message();
+    ASSERT_EQ(found->size(), host.size());
     EXPECT_EQ(std::memcmp(host.data(), found->data(), host.size_bytes()), 0);
   }
 
@@ -144,6 +160,21 @@ TEST_P(DeviceSequences, AChoiceEndsPromptsAndTokens) {
   both.read(sequence, some_ids(3, both.vocab()), 3);   // which are made anew
   both.choose(sequence, some_ids(300, both.vocab()));  // two tiles
   for (int i = 0; i < 2; ++i) both.choose(sequence, some_ids(1, both.vocab()));
+  for (int i = 0; i < 3; ++i) both.choose(sequence, some_ids(1, both.vocab()), 1, false);
+}
+
+TEST_P(DeviceSequences, ChoicesOfSeveralStatesAreGraphsToo) {
+  Both both(directory_.path(), GetParam(), true);
+  Sequence sequence = both.sequence(KvType::f16);
+  both.choose(sequence, some_ids(5, both.vocab()), 3);
+  for (const size_t states : {4, 2, 4, 4, 8, 2, 8}) {
+    const Ids ids = some_ids(static_cast<int64_t>(states), both.vocab());
+    both.choose(sequence, ids, states);
+    both.choose(sequence, ids, states, false);
+  }
+  EXPECT_FALSE(sequence.device->can_choose(9, 9));
+  EXPECT_FALSE(sequence.device->can_choose(600, 2));
+  EXPECT_TRUE(sequence.device->can_choose(600, 1));
 }
 
 TEST_P(DeviceSequences, TwoOnOneDeviceDoNotMeet) {

@@ -1,8 +1,9 @@
 // The states of chunks, which blocks have left in memory, become results: by the last of the blocks
-// that share queries. A launch of its own would take longer than that block waits.
+// that share queries.
 #pragma once
 
 #include "cuda/attention/attend_values.cuh"
+#include "cuda/last_block.cuh"
 
 namespace rsr::cuda::RSR_SIMT {
 namespace {
@@ -24,17 +25,8 @@ inline constexpr int kMostMerged = static_cast<int>(SliceShape<T, queries>::kSta
 /// Whether the states of all other blocks of these queries are in memory. Every thread calls it.
 template <class T, int queries>
 RSR_DEVICE bool is_last_block(AttendBlock<T, queries>& b) {
-  simt::fence();
-  simt::sync();
-  if (simt::thread() == 0) {
-    const int count = (b.span.seen + kPositions - 1) / kPositions;
-    int32_t* arrived = b.p.arrived + simt::block_x();
-    b.s.is_last = simt::atomic_add(arrived, 1) == count - 1;
-    if (b.s.is_last) *arrived = 0;  // for the next launch
-  }
-  simt::sync();
-  simt::fence();
-  return b.s.is_last;
+  const int count = (b.span.seen + kPositions - 1) / kPositions;
+  return is_last_block(b.p.arrived + simt::block_x(), count, b.s.is_last);
 }
 
 /// The tops say at once what all merges multiply with; then the sums of a column wait for nothing

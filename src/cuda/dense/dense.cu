@@ -135,10 +135,11 @@ RSR_KERNEL_BLOCKS(kThreads, tokens > 4 ? 4 : 6)
 dense_rows(Dense p) {
   auto& s = simt::shared<Shared<rows>>();
   simt::wait_for_previous();
-  const bool list = p.row_ids != nullptr;
-  const int count = list ? *p.row_count : p.rows;
   const int tiles = (p.batch + tokens - 1) / tokens;
   const int first_token = simt::block_x() % tiles * tokens;
+  const bool list = p.row_ids != nullptr;  // of one token
+  const int32_t* row_ids = list ? p.row_ids + int64_t{first_token} * p.rows : nullptr;
+  const int count = list ? p.row_counts[first_token] : p.rows;
   const float* x[tokens];
   RSR_UNROLL
   for (int t = 0; t < tokens; ++t) {
@@ -159,7 +160,7 @@ dense_rows(Dense p) {
     RSR_UNROLL
     for (int r = 0; r < rows; ++r) {
       const int64_t at = place + r < count ? place + r : count - 1;
-      row_of[r] = list ? p.row_ids[at] : at;
+      row_of[r] = list ? row_ids[at] : at;
     }
     float sums[rows][tokens] = {};
     multiply_group<is_f16, aligned>(p, s.rings[half], row_of, x, sums);

@@ -16,10 +16,10 @@ struct Dense {
   int32_t batch = 0;
   float* y = nullptr;  // [batch][stride]
   int64_t stride = 0;
-  // Null: all rows. Else only these, `*row_count` of them (at most `rows`); y is [batch][stride] by
-  // place in the list. Both lie on the device.
-  const int32_t* row_ids = nullptr;
-  const int32_t* row_count = nullptr;
+  // Null: all rows. Else each vector has a list of rows of its own, at most `rows`; y is
+  // [batch][stride] by place in the list. Both lie on the device.
+  const int32_t* row_ids = nullptr;     // [batch][rows]
+  const int32_t* row_counts = nullptr;  // [batch]
 };
 
 }  // namespace rsr::cuda

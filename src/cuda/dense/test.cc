@@ -98,23 +98,29 @@ TEST_P(CudaDense, ManyRows) {
 TEST_P(CudaDense, RowsOfAList) {
   for (const int batch : {1, 3}) {
     const Problem problem(true, 40, 300, batch);
-    const std::vector<int32_t> ids = {39, 0, 7, 7, 12, 31, 2, 3, 38, 1, 5};
+    constexpr size_t kMost = 11;
+    std::vector<int32_t> ids = {39, 0, 7, 7, 12, 31, 2, 3, 38, 1, 5};  // of each vector others
+    for (size_t i = kMost; i < kMost * static_cast<size_t>(batch); ++i) {
+      ids.push_back(39 - ids[i - kMost]);
+    }
     const auto w = array(problem.w);
     const auto x = array(problem.x);
+    const auto ids_device = array(ids);
     for (const int count : {0, 1, 2, 9, 11}) {
-      const auto y = array(std::vector<float>(batch * ids.size(), -7));
-      const auto ids_device = array(std::vector<int32_t>(ids.begin(), ids.begin() + count));
-      const auto count_device = array(std::vector<int32_t>{count});
+      const auto y = array(std::vector<float>(ids.size(), -7));
+      std::vector<int32_t> counts = {count, 3, 11};
+      counts.resize(static_cast<size_t>(batch));
+      const auto counts_device = array(counts);
       Dense p = problem.params(w.data(), x.data(), y.data());
-      p.stride = static_cast<int64_t>(ids.size());
+      p.rows = kMost;
+      p.stride = kMost;
       p.row_ids = ids_device.data();
-      p.row_count = count_device.data();
+      p.row_counts = counts_device.data();
       run(&Operations::dense, p);
       const auto got = y.read();
       for (size_t i = 0; i < got.size(); ++i) {
-        const size_t place = i % ids.size();
-        const bool listed = place < static_cast<size_t>(count);
-        const float want = listed ? problem.y[i / ids.size() * problem.rows + ids[place]] : -7.0f;
+        const bool listed = i % kMost < static_cast<size_t>(counts[i / kMost]);
+        const float want = listed ? problem.y[i / kMost * problem.rows + ids[i]] : -7.0f;
         ASSERT_EQ(got[i], want) << i << " of " << count;
       }
     }
@@ -132,8 +138,9 @@ TEST_P(CudaDense, ALongListGoesRoundTheBlocks) {
   const auto ids_device = array(ids);
   const auto count = array(std::vector<int32_t>{static_cast<int32_t>(ids.size())});
   Dense p = problem.params(w.data(), x.data(), y.data());
+  p.rows = static_cast<int32_t>(ids.size());
   p.row_ids = ids_device.data();
-  p.row_count = count.data();
+  p.row_counts = count.data();
   run(&Operations::dense, p);
   const auto got = y.read();
   for (size_t i = 0; i < ids.size(); ++i) ASSERT_EQ(got[i], problem.y[ids[i]]) << i;

@@ -1,15 +1,24 @@
-// Operations head_vector, head_scan, head_pick and head_choose: the next token from the state of
-// the last one, by a scan of the LM head in eight bits, without the host. The bound and its proof
-// are linear/head_scan.h's, the choice is engine/sampler.h's: the same token for the same seed.
+// Operations of the head: the next tokens from the states of the last ones, without the host. The
+// choice is engine/sampler.h's: the same token for the same seed.
 //
+// By a scan of the LM head in eight bits, whose bound and its proof are linear/head_scan.h's:
 //   head_vector   x -> integers of 16 bits in two planes, and x's part of the bound
 //   head_scan     bounds of all scores, and the largest of each tile of 16 rows
 //   head_pick     which rows can be among those that the choice needs
 //   dense         (cuda/dense) their logits in full
 //   head_choose   the token
+// Where the scan cannot tell, the status says why, and the operations behind do nothing.
 //
-// Everything that changes from token to token is in a HeadQuery in device memory. Where the scan
-// cannot tell, the status says why, and the operations behind do nothing.
+// By all logits:
+//   dense         (cuda/dense) the logits
+//   head_scores   what becomes of them by penalties and biases, and the best
+//   head_narrow   five times: where top-k ends
+//   head_weigh    how likely each token is beside the best: base/token_weight.h
+//   head_narrow   five times: where top-p ends
+//   head_draw     the token
+//
+// Each works for several states at once, with a query and a result each. Everything that changes
+// from token to token is in the queries, in device memory.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +27,9 @@
 
 namespace rsr::cuda {
 
+inline constexpr int32_t kHeadMostStates = 8;
 inline constexpr int32_t kHeadMostCandidates = 2048;
 inline constexpr int32_t kHeadMostBest = 1024;
-inline constexpr int32_t kHeadMostUpdates = 16;
 inline constexpr int32_t kHeadMostTiles = 49152;  // whose bounds fit in shared memory: 192 KB
 inline constexpr int32_t kHeadChunkSteps = 16;    // of four columns, which a warp takes at a time
 
@@ -38,35 +47,35 @@ struct HeadUpdate {
   HeadChange change;
 };
 
-/// What is asked: the host writes it, the device reads a copy.
+/// What is asked of a state.
 struct HeadQuery {
-  double uniform = 0;  // of the draw: [0, 1)
-  double window = 0;   // rows less than this below the last of the best are needed, too
-  int32_t best = 1;    // rows that are needed, at most kHeadMostBest
-  int32_t rows = 0;    // of the table, the first so many; the others (padding) do not count
+  uint64_t number = 0;        // of the draw, in units of 2^-64
+  uint64_t top_p = 0;         // in units of 2^-64; 0 keeps all
+  uint64_t least_weight = 0;  // that min-p keeps
+  double window = 0;          // rows less than this below the last of the best are needed, too
+  int32_t best = 1;           // rows that are needed, at most kHeadMostBest
+  int32_t rows = 0;           // of the table, the first so many; the others (padding) do not count
   float temperature = 0;
-  int32_t top_k = 0;
-  float top_p = 1;
-  float min_p = 0;
+  int32_t top_k = 0;    // 0 keeps all
   int32_t changes = 0;  // whether scores change; else nobody reads the following, nor the table
   float repetition = 1;
   float presence = 0;
   float frequency = 0;
-  int32_t updates = 0;  // entries of the table that are written first
-  HeadUpdate update[kHeadMostUpdates] = {};
+  int32_t overrides = 0;  // entries of the table that are others for this state, the latest last
+  HeadUpdate override[kHeadMostStates - 1] = {};
 };
 
 enum class HeadStatus : int32_t {
   chosen,
   not_vouched,  // the state is not finite, or too large for the bound
   too_many,     // candidates
-  not_finite    // a candidate's logit
+  not_finite    // a logit that is NaN or plus infinity, of a candidate also minus infinity; or all
 };
 
 struct HeadResult {
   HeadStatus status = HeadStatus::chosen;
   int32_t id = 0;
-  int32_t candidates = 0;
+  int32_t candidates = 0;  // of a scan
 };
 
 /// The vector's part of the bound: names as in linear/head_vector.h.
@@ -86,60 +95,114 @@ constexpr int64_t head_plane_bytes(int64_t steps) {
   return (steps + kHeadChunkSteps - 1) / kHeadChunkSteps * kHeadChunkSteps * kernels::kScanXBytes;
 }
 
-/// One block. The query's updates go to the table of changes here.
+/// A block for each state.
 struct HeadVector {
-  const float* x = nullptr;               // [cols]
+  const float* x = nullptr;               // [states][cols]
   const float* column_factors = nullptr;  // [cols], powers of two
-  int32_t cols = 0;                       // at most kernels::kScanMaxCols
-  float largest_norm = 0;                 // of the form
+  int32_t states = 0;
+  int32_t cols = 0;        // at most kernels::kScanMaxCols
+  float largest_norm = 0;  // of the form
   double error_ratio = 0;
-  const HeadQuery* query = nullptr;
-  HeadChange* changes = nullptr;  // [rows of the table]
-  uint32_t* planes = nullptr;     // on a 16-byte boundary
-  HeadFactors* factors = nullptr;
+  uint32_t* planes = nullptr;      // [states][head_plane_bytes], on a 16-byte boundary
+  HeadFactors* factors = nullptr;  // [states]
 };
 
-/// Bounds of scores, rounded outwards: by row, and the largest of each tile. Rows behind the
-/// query's have -infinity.
+/// Bounds of scores, by row, and the largest of each tile. Rows behind the query's have -infinity.
 struct HeadBounds {
-  float* lower = nullptr;       // [tiles * 16]
+  float* lower = nullptr;       // [states][tiles * 16]
   float* upper = nullptr;       // the same
-  float* tile_lower = nullptr;  // [tiles]
+  float* tile_lower = nullptr;  // [states][tiles]
   float* tile_upper = nullptr;
 };
 
 struct HeadScan {
   const uint8_t* lines = nullptr;     // [tiles][steps][64], as kernels/scan/scan.h draws them
   const float* row_values = nullptr;  // [4][tiles * 16]: scale, largest |error|, |error|, norm
+  int32_t states = 0;                 // at most kHeadMostStates
   int32_t tiles = 0;
   int32_t steps = 0;
   const uint32_t* planes = nullptr;
   const HeadFactors* factors = nullptr;
-  const HeadQuery* query = nullptr;
-  const HeadChange* changes = nullptr;
+  const HeadQuery* queries = nullptr;   // [states]
+  const HeadChange* changes = nullptr;  // [rows of the table]
   HeadBounds to;
 };
 
-/// One block. The candidates hold every row that the query needs, ties included; in any order. The
-/// result's id stays as it is; there is no candidate where the status is not `chosen`.
+/// A block for each state. The candidates hold every row that the query needs, ties included; in
+/// any order. The result's id stays as it is; there is no candidate where the status is not
+/// `chosen`.
 struct HeadPick {
   HeadBounds from;
+  int32_t states = 0;
   int32_t tiles = 0;  // at most kHeadMostTiles
   const HeadFactors* factors = nullptr;
-  const HeadQuery* query = nullptr;
-  int32_t* ids = nullptr;  // [kHeadMostCandidates]
-  int32_t* count = nullptr;
-  HeadResult* result = nullptr;
+  const HeadQuery* queries = nullptr;
+  int32_t* ids = nullptr;         // [states][kHeadMostCandidates]
+  int32_t* counts = nullptr;      // [states]
+  HeadResult* results = nullptr;  // [states]
 };
 
-/// One block.
+/// A block for each state.
 struct HeadChoose {
-  const int32_t* ids = nullptr;  // [*count], different ones
-  const int32_t* count = nullptr;
-  const float* logits = nullptr;  // by place
-  const HeadQuery* query = nullptr;
+  int32_t states = 0;
+  const int32_t* ids = nullptr;     // [states][kHeadMostCandidates], different ones of each state
+  const int32_t* counts = nullptr;  // [states]; of 0 nothing is written
+  const float* logits = nullptr;    // [states][kHeadMostCandidates], by place
+  const HeadQuery* queries = nullptr;
   const HeadChange* changes = nullptr;
-  HeadResult* result = nullptr;  // *count is 0: nothing is written
+  HeadResult* results = nullptr;
+};
+
+inline constexpr int32_t kHeadIdBits = 20;
+inline constexpr int32_t kHeadMostRows = 1 << kHeadIdBits;
+inline constexpr int32_t kHeadBlockRows = 1024;  // of a block
+inline constexpr int32_t kHeadDigits = 5;        // of a key, 12 bits each
+inline constexpr int32_t kHeadDigitValues = 1 << 12;
+
+/// What the operations on all logits find out of a state. Zeros before head_scores; head_draw
+/// leaves zeros.
+struct HeadCut {
+  uint64_t best = 0;              // the largest key of a score
+  uint64_t least_score_key = 0;   // keys from here on are kept: by top-k,
+  uint64_t least_weight_key = 0;  // and by top-p
+  uint64_t total = 0;             // of the weights that top-k keeps
+  uint64_t left = 0;              // to be found among keys that begin as the least one does
+  int32_t not_finite = 0;
+  int32_t arrived = 0;  // blocks
+};
+
+struct HeadTokens {
+  int32_t states = 0;
+  int32_t rows = 0;  // of the table, at most kHeadMostRows
+  const HeadQuery* queries = nullptr;
+  HeadCut* cuts = nullptr;      // [states]
+  float* scores = nullptr;      // [states][rows]
+  uint64_t* weights = nullptr;  // [states][rows]
+};
+
+struct HeadScores {
+  HeadTokens of;
+  const float* logits = nullptr;        // [states][rows]
+  const HeadChange* changes = nullptr;  // [rows]
+};
+
+struct HeadWeigh {
+  HeadTokens of;
+};
+
+/// A digit of the key at which a cut ends, the first one first. A key is a score or a weight, then
+/// the id, lower ids before higher ones: no two are equal.
+struct HeadNarrow {
+  HeadTokens of;
+  bool by_weight = false;       // the weights that top-p keeps, else the tokens that top-k keeps
+  int32_t digit = 0;            // 0 to kHeadDigits - 1
+  uint64_t* buckets = nullptr;  // [states][kHeadDigitValues]; zeros before and behind
+};
+
+struct HeadDraw {
+  HeadTokens of;
+  uint64_t* sums = nullptr;  // [states][blocks of kHeadBlockRows rows]
+  HeadResult* results = nullptr;
 };
 
 }  // namespace rsr::cuda

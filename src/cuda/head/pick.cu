@@ -7,7 +7,7 @@
 // of them; with fewer tiles the rows' own bounds are taken. The k-th largest is found bit by bit:
 // how many are not below a trial?
 #include "base/check.h"
-#include "cuda/head/scores.cuh"
+#include "cuda/head/keys.cuh"
 #include "cuda/launch.h"
 
 namespace rsr::cuda::RSR_SIMT {
@@ -52,13 +52,21 @@ RSR_DEVICE uint32_t largest_key(Shared& s, const Key& key, int count, int k) {
   return found;
 }
 
+/// The bounds of this block's state.
+RSR_DEVICE HeadBounds bounds_of_state(const HeadPick& p) {
+  const int64_t tile = int64_t{simt::block_x()} * p.tiles;
+  const int64_t row = tile * kScanTileRows;
+  return {p.from.lower + row, p.from.upper + row, p.from.tile_lower + tile,
+          p.from.tile_upper + tile};
+}
+
 /// At least `best` scores reach it (all of them, where there are fewer).
-RSR_DEVICE float sure_score(Shared& s, const HeadPick& p, int used_tiles) {
+RSR_DEVICE float sure_score(Shared& s, const HeadBounds& from, const HeadQuery& query,
+                            int used_tiles) {
   auto* keys = reinterpret_cast<uint32_t*>(&s + 1);
-  const HeadQuery& query = *p.query;
   const int best = query.best < query.rows ? query.best : query.rows;
   for (int tile = simt::thread(); tile < used_tiles; tile += kThreads) {
-    keys[tile] = order_of(p.from.tile_lower[tile]);
+    keys[tile] = order_of(from.tile_lower[tile]);
   }
   if (simt::thread() < kBits) s.counts[simt::thread()] = 0;
   if (simt::thread() == 0) s.found = 0;
@@ -69,46 +77,52 @@ RSR_DEVICE float sure_score(Shared& s, const HeadPick& p, int used_tiles) {
         s, [&](int tile) { return keys[tile]; }, used_tiles, best));
   }
   return float_of(largest_key(
-      s, [&](int row) { return order_of(p.from.lower[row]); }, used_tiles * kScanTileRows, best));
+      s, [&](int row) { return order_of(from.lower[row]); }, used_tiles * kScanTileRows, best));
 }
 
 /// All bounds are asked for before the first is looked at.
-RSR_DEVICE void collect_tile(Shared& s, const HeadPick& p, int tile, int rows, double least) {
+RSR_DEVICE void collect_tile(Shared& s, const float* upper_bounds, int tile, int rows, double least,
+                             int32_t* ids) {
   const int first = tile * kScanTileRows;
   float upper[kScanTileRows];
   RSR_UNROLL
-  for (int i = 0; i < kScanTileRows; ++i) upper[i] = p.from.upper[first + i];
+  for (int i = 0; i < kScanTileRows; ++i) upper[i] = upper_bounds[first + i];
   RSR_UNROLL
   for (int i = 0; i < kScanTileRows; ++i) {
     if (first + i >= rows || !(double{upper[i]} >= least)) continue;
     const int place = simt::atomic_add(&s.found, 1);
-    if (place < kHeadMostCandidates) p.ids[place] = first + i;
+    if (place < kHeadMostCandidates) ids[place] = first + i;
   }
 }
 
 RSR_KERNEL_BLOCKS(kThreads, 1) pick_rows(HeadPick p) {
   auto& s = simt::shared<Shared>();
   simt::wait_for_previous();
-  if (p.factors->vouched == 0) {
+  const int state = simt::block_x();
+  HeadResult& result = p.results[state];
+  if (p.factors[state].vouched == 0) {
     if (simt::thread() == 0) {
-      *p.count = 0;
-      p.result->status = HeadStatus::not_vouched;
-      p.result->candidates = 0;
+      p.counts[state] = 0;
+      result.status = HeadStatus::not_vouched;
+      result.candidates = 0;
     }
     return;
   }
-  const int rows = p.query->rows;
-  const int used_tiles = (rows + kScanTileRows - 1) / kScanTileRows;
-  const double least = double{sure_score(s, p, used_tiles)} - p.query->window;
+  const HeadQuery& query = p.queries[state];
+  const HeadBounds from = bounds_of_state(p);
+  const int used_tiles = (query.rows + kScanTileRows - 1) / kScanTileRows;
+  const double least = double{sure_score(s, from, query, used_tiles)} - query.window;
+  int32_t* ids = p.ids + state * kHeadMostCandidates;
   for (int tile = simt::thread(); tile < used_tiles; tile += kThreads) {
-    if (double{p.from.tile_upper[tile]} >= least) collect_tile(s, p, tile, rows, least);
+    if (double{from.tile_upper[tile]} < least) continue;
+    collect_tile(s, from.upper, tile, query.rows, least, ids);
   }
   simt::sync();
   if (simt::thread() != 0) return;
   const bool fits = s.found <= kHeadMostCandidates;
-  *p.count = fits ? s.found : 0;
-  p.result->status = fits ? HeadStatus::chosen : HeadStatus::too_many;
-  p.result->candidates = s.found;
+  p.counts[state] = fits ? s.found : 0;
+  result.status = fits ? HeadStatus::chosen : HeadStatus::too_many;
+  result.candidates = s.found;
 }
 
 }  // namespace
@@ -116,7 +130,7 @@ RSR_KERNEL_BLOCKS(kThreads, 1) pick_rows(HeadPick p) {
 Status head_pick(int device, void* stream, const HeadPick& p) {
   RSR_CHECK(p.tiles >= 1 && p.tiles <= kHeadMostTiles);
   const size_t bytes = sizeof(Shared) + static_cast<size_t>(p.tiles) * sizeof(uint32_t);
-  return launch(device, stream, {1, 1, kThreads, bytes}, pick_rows, p);
+  return launch(device, stream, {p.states, 1, kThreads, bytes}, pick_rows, p);
 }
 
 }  // namespace rsr::cuda::RSR_SIMT

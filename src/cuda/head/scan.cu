@@ -1,15 +1,17 @@
 // Bounds of all scores: the table in eight bits is read once, in order, and that is what takes the
-// time.
+// time, for one state or several.
 //
 // A warp takes a tile of 16 rows. Lane 4g + t loads the bytes of rows 2g and 2g + 1 of line t, of
 // four lines: 256 bytes in order, which are operand A of an instruction as they come (rows 2g are
-// its rows g, rows 2g + 1 its rows g + 8; lines t and t + 4 are its halves of k). Operand B has the
-// vector's high plane in even columns and its low plane in odd ones, so that columns 0 and 1 of the
-// sums, which lanes 4g hold, are what is wanted; the others repeat them.
+// its rows g, rows 2g + 1 its rows g + 8; lines t and t + 4 are its halves of k). Operand B has
+// the high planes of four states in even columns and their low planes in odd ones: lane 4g + t is
+// left with both sums of state t, of both rows. Of fewer states, columns repeat the first one;
+// five states and more take two instructions.
 //
 // Bytes on their way: a warp asks for its next 1 KB of lines before it multiplies the last; 32
 // warps of a multiprocessor keep 32 KB asked for, where 4.3 TB/s at 0.8 us need 26 KB.
-#include "cuda/head/scores.cuh"
+#include "base/check.h"
+#include "cuda/head/keys.cuh"
 #include "cuda/launch.h"
 
 namespace rsr::cuda::RSR_SIMT {
@@ -24,6 +26,8 @@ constexpr int kBlocks = 8;  // of a multiprocessor: 64 registers a thread
 constexpr int kLoads = 4;   // of a turn, four lines each
 constexpr int kLoadLines = 4;
 constexpr int kTurnLines = kLoads * kLoadLines;
+constexpr int kStates = 4;  // of an instruction
+constexpr int kRows = 2;    // of a lane
 static_assert(kTurnLines == kHeadChunkSteps);
 // Above all that underflow can do, as in linear/head_scan.cc.
 constexpr float kTiny = 1e-30f;
@@ -51,17 +55,25 @@ class Lines {
   int left_;
 };
 
-/// What the form knows of a row.
+/// What the form knows of a lane's rows.
 struct RowValues {
-  float scale;
-  float error_max;
-  float error_norm;
-  float norm;
+  float scale[kRows];
+  float error_max[kRows];
+  float error_norm[kRows];
+  float norm[kRows];
 };
 RSR_DEVICE RowValues row_values(const HeadScan& p, int row) {
   const int64_t rows = int64_t{p.tiles} * kScanTileRows;
-  const float* at = p.row_values + row;
-  return {at[0], at[rows], at[2 * rows], at[3 * rows]};
+  RowValues values;
+  RSR_UNROLL
+  for (int i = 0; i < kRows; ++i) {
+    const float* at = p.row_values + row + i;
+    values.scale[i] = at[0];
+    values.error_max[i] = at[rows];
+    values.error_norm[i] = at[2 * rows];
+    values.norm[i] = at[3 * rows];
+  }
+  return values;
 }
 
 /// The beginning of a warp's tile comes into the second cache while the kernel in front still runs:
@@ -78,62 +90,101 @@ struct Bounds {
 };
 
 /// As HeadScan::bound_tile, rounding for rounding: given the same factors, the same bounds.
-RSR_DEVICE Bounds bounds_of(const HeadFactors& x, const RowValues& row, int32_t high, int32_t low) {
+RSR_DEVICE Bounds bounds_of(const HeadFactors& x, const RowValues& row, int i, int32_t high,
+                            int32_t low) {
   const float product = static_cast<float>(high - x.high_correction) * 256.0f +
                         static_cast<float>(low - x.low_correction);
-  const float logit = product * (row.scale * x.scale);
+  const float logit = product * (row.scale[i] * x.scale);
   const float radius =
-      row.error_max * x.outliers + row.error_norm * x.rest + row.norm * x.others + kTiny;
+      row.error_max[i] * x.outliers + row.error_norm[i] * x.rest + row.norm[i] * x.others + kTiny;
   return {logit - radius, logit + radius};
 }
 
-/// Of scores, for which padding rows do not count.
-RSR_DEVICE Bounds after_changes(const HeadScan& p, int row, const Bounds& of_logit) {
-  const HeadQuery& query = *p.query;
+/// Of scores, for which padding rows do not count. A score rises with its logit.
+RSR_DEVICE Bounds after_changes(const HeadScan& p, const HeadQuery& query, int row,
+                                const Bounds& of_logit) {
   const float none = simt::from_bits(kInfinityBits | kSign);
   if (row >= query.rows) return {none, none};
   if (query.changes == 0) return of_logit;
-  const HeadChange change = p.changes[row];
-  if (change.seen == 0 && change.biased == 0) return of_logit;
-  return {round_down(changed(query, change, double{of_logit.lower})),
-          round_up(changed(query, change, double{of_logit.upper}))};
+  const HeadChange change = change_of(query, p.changes, row);
+  return {changed(query, change, of_logit.lower), changed(query, change, of_logit.upper)};
 }
 
-/// The largest of a tile, whose rows lie in two lanes of every four.
+/// The largest of a tile, of which every fourth lane has rows of the same state.
 RSR_DEVICE float largest_of_tile(float value) {
-  const auto join = [&](int mask) {
+  RSR_UNROLL
+  for (int mask = 4; mask < simt::kWarp; mask *= 2) {
     const float other = simt::shuffle_xor(value, mask);
     value = value < other ? other : value;
-  };
-  join(1);
-  RSR_UNROLL
-  for (int mask = 4; mask < simt::kWarp; mask *= 2) join(mask);
+  }
   return value;
 }
 
-/// High and low sums of 16 rows: c as mma_u8_s8 leaves it.
+/// High and low sums of 16 rows times kStates states, of each group: c as mma_u8_s8 leaves it.
+template <int groups>
 RSR_DEVICE void multiply_tile(const HeadScan& p, Lines& lines, simt::Words2 (&next)[kLoads],
-                              int32_t (&c)[4]) {
+                              int32_t (&c)[groups][4]) {
   const int g = simt::lane() / 4;
   const int t = simt::lane() % 4;
-  const auto* x = reinterpret_cast<const simt::Words4*>(p.planes) + 2 * t + g % 2;
+  const auto stride = head_plane_bytes(p.steps) / static_cast<int64_t>(sizeof(simt::Words4));
+  const simt::Words4* x[groups];
+  RSR_UNROLL
+  for (int group = 0; group < groups; ++group) {
+    const int state = group * kStates + g / 2;
+    x[group] = reinterpret_cast<const simt::Words4*>(p.planes) +
+               (state < p.states ? state : 0) * stride + 2 * t + g % 2;
+  }
   for (int left = p.steps; left > 0; left -= kTurnLines) {
-    const simt::Words4 in = *x;
+    simt::Words4 in[groups];
+    RSR_UNROLL
+    for (int group = 0; group < groups; ++group) {
+      in[group] = *x[group];
+      x[group] += 8;
+    }
     simt::Words2 words[kLoads];
     RSR_UNROLL
     for (int i = 0; i < kLoads; ++i) words[i] = next[i];
     lines.read(next);
-    x += 8;
     simt::warp_sync();  // else the compiler asks for some of it after waiting for the rest
     RSR_UNROLL
     for (int i = 0; i < kLoads; i += 2) {
       const uint32_t a[4] = {words[i].w[0], words[i].w[1], words[i + 1].w[0], words[i + 1].w[1]};
-      simt::mma_u8_s8(c, a, {in.w[i], in.w[i + 1]});
+      RSR_UNROLL
+      for (int group = 0; group < groups; ++group) {
+        simt::mma_u8_s8(c[group], a, {in[group].w[i], in[group].w[i + 1]});
+      }
     }
   }
 }
 
-RSR_KERNEL_BLOCKS(kThreads, kBlocks) scan_tiles(HeadScan p) {
+/// What a lane has found of its rows for a state. All lanes of the warp call it.
+RSR_DEVICE void write_bounds(const HeadScan& p, int state, int tile, const RowValues& values,
+                             const int32_t (&c)[4]) {
+  const bool is_one = state < p.states && p.factors[state].vouched != 0;
+  const int first = tile * kScanTileRows + kRows * (simt::lane() / 4);
+  const int64_t tiles = int64_t{state} * p.tiles;
+  Bounds most = {};
+  if (is_one) {
+    const HeadFactors x = p.factors[state];
+    RSR_UNROLL
+    for (int i = 0; i < kRows; ++i) {
+      const Bounds bounds = after_changes(p, p.queries[state], first + i,
+                                          bounds_of(x, values, i, c[2 * i], c[2 * i + 1]));
+      p.to.lower[tiles * kScanTileRows + first + i] = bounds.lower;
+      p.to.upper[tiles * kScanTileRows + first + i] = bounds.upper;
+      if (i == 0 || bounds.lower > most.lower) most.lower = bounds.lower;
+      if (i == 0 || bounds.upper > most.upper) most.upper = bounds.upper;
+    }
+  }
+  most = {largest_of_tile(most.lower), largest_of_tile(most.upper)};
+  if (!is_one || simt::lane() / 4 != 0) return;
+  p.to.tile_lower[tiles + tile] = most.lower;
+  p.to.tile_upper[tiles + tile] = most.upper;
+}
+
+template <int groups>
+RSR_KERNEL_BLOCKS(kThreads, kBlocks)
+scan_tiles(HeadScan p) {
   const int tile = simt::block_x() * kWarps + simt::warp();
   if (tile >= p.tiles) {  // the whole warp; there is no barrier of the block
     simt::wait_for_previous();
@@ -141,40 +192,26 @@ RSR_KERNEL_BLOCKS(kThreads, kBlocks) scan_tiles(HeadScan p) {
   }
   const int g = simt::lane() / 4;
   const int t = simt::lane() % 4;
-  // Lanes 0 and 1 of every four take a row each, and 2 and 3 do the same again.
-  const int in_tile = 2 * g + t % 2;
-  const int row = tile * kScanTileRows + in_tile;
   Lines lines(p, tile, g, t);
   simt::Words2 next[kLoads];
   lines.read(next);
   if (simt::lane() == 0) prefetch_tile(p, tile);
-  const RowValues values = row_values(p, row);
+  const RowValues values = row_values(p, tile * kScanTileRows + kRows * g);
   simt::wait_for_previous();  // what reads constants only comes first
-  const HeadFactors factors = *p.factors;
-  if (factors.vouched == 0) return;
-  int32_t c[4] = {};
+  int32_t c[groups][4] = {};
   multiply_tile(p, lines, next, c);
-  const int from = 4 * g;  // the lane that has columns 0 and 1
-  const int32_t even[2] = {simt::shuffle(c[0], from), simt::shuffle(c[1], from)};
-  const int32_t odd[2] = {simt::shuffle(c[2], from), simt::shuffle(c[3], from)};
-  const Bounds bounds = after_changes(
-      p, row,
-      bounds_of(factors, values, t % 2 == 0 ? even[0] : odd[0], t % 2 == 0 ? even[1] : odd[1]));
-  const float lower = largest_of_tile(bounds.lower);
-  const float upper = largest_of_tile(bounds.upper);
-  if (t < 2) {
-    p.to.lower[row] = bounds.lower;
-    p.to.upper[row] = bounds.upper;
+  RSR_UNROLL
+  for (int group = 0; group < groups; ++group) {
+    write_bounds(p, group * kStates + t, tile, values, c[group]);
   }
-  if (simt::lane() != 0) return;
-  p.to.tile_lower[tile] = lower;
-  p.to.tile_upper[tile] = upper;
 }
 
 }  // namespace
 
 Status head_scan(int device, void* stream, const HeadScan& p) {
-  return launch(device, stream, {simt::ceil_div(p.tiles, kWarps), 1, kThreads, 0}, scan_tiles, p);
+  RSR_CHECK(p.states >= 1 && p.states <= kHeadMostStates);
+  const simt::Launch how = {simt::ceil_div(p.tiles, kWarps), 1, kThreads, 0};
+  return launch(device, stream, how, p.states <= kStates ? scan_tiles<1> : scan_tiles<2>, p);
 }
 
 }  // namespace rsr::cuda::RSR_SIMT

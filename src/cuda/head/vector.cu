@@ -1,4 +1,4 @@
-// The state of a token as integers of 16 bits, and its part of the bound: linear/head_vector.cc in
+// States of tokens as integers of 16 bits, and their parts of the bound: linear/head_vector.cc in
 // the threads of a block, a step of four columns each.
 //
 // Sums of doubles have another order than there, so that factors may differ in the last places. A
@@ -7,7 +7,7 @@
 // exact.
 #include <cmath>
 
-#include "cuda/head/scores.cuh"
+#include "cuda/head/keys.cuh"
 #include "cuda/launch.h"
 
 namespace rsr::cuda::RSR_SIMT {
@@ -56,7 +56,9 @@ RSR_DEVICE void over_block(Shared& s, double (&values)[n], const Op& op) {
 
 /// x_c t_c, in double: there it is exact. Zeros behind the last column.
 RSR_DEVICE double scaled(const HeadVector& p, int c) {
-  return c < p.cols ? static_cast<double>(p.x[c]) * static_cast<double>(p.column_factors[c]) : 0.0;
+  if (c >= p.cols) return 0.0;
+  const float x = p.x[int64_t{simt::block_x()} * p.cols + c];
+  return static_cast<double>(x) * static_cast<double>(p.column_factors[c]);
 }
 
 /// Calls visit(value) for this thread's share of the columns.
@@ -116,10 +118,12 @@ RSR_DEVICE void write_planes(const HeadVector& p, double scale, PlaneSums& sums)
   constexpr int kStepCols = kernels::kScanStepCols;
   const int steps = (p.cols + kStepCols - 1) / kStepCols;
   const int chunks = (steps + kHeadChunkSteps - 1) / kHeadChunkSteps;
+  uint32_t* planes =
+      p.planes + simt::block_x() * (head_plane_bytes(steps) / static_cast<int64_t>(sizeof *planes));
   for (int step = simt::thread(); step < chunks * kHeadChunkSteps; step += kThreads) {
     const PlaneWords words = make_step(p, step, scale, sums);
     const int in_chunk = step % kHeadChunkSteps;
-    uint32_t* to = p.planes + (step - in_chunk) * 2 + in_chunk % 4 * 8 + in_chunk / 4;
+    uint32_t* to = planes + (step - in_chunk) * 2 + in_chunk % 4 * 8 + in_chunk / 4;
     to[0] = words.high;
     to[4] = words.low;
   }
@@ -162,16 +166,9 @@ RSR_DEVICE float factor(double value) {
   return above < kLeast ? kLeast : above;
 }
 
-RSR_DEVICE void update_changes(const HeadVector& p) {
-  if (p.query->changes == 0 || simt::thread() >= p.query->updates) return;
-  const HeadUpdate& update = p.query->update[simt::thread()];
-  p.changes[update.id] = update.change;
-}
-
 RSR_KERNEL(kThreads) make_vector(HeadVector p) {
   auto& s = simt::shared<Shared>();
   simt::wait_for_previous();
-  update_changes(p);
   double squares[1] = {};
   double most[1] = {};
   each_column(p, [&](double value) {
@@ -182,7 +179,7 @@ RSR_KERNEL(kThreads) make_vector(HeadVector p) {
   over_block(s, most, Largest());
   const double norm = std::sqrt(squares[0]);
   if (!(norm < kMostMagnitude)) {  // or NaN
-    if (simt::thread() == 0) p.factors->vouched = 0;
+    if (simt::thread() == 0) p.factors[simt::block_x()].vouched = 0;
     return;
   }
   HeadFactors result;
@@ -206,13 +203,13 @@ RSR_KERNEL(kThreads) make_vector(HeadVector p) {
   result.others = factor(error + gamma * norm + 8 * kUnit * planes);
   const double largest = p.largest_norm > 1.0f ? p.largest_norm : 1.0f;
   result.vouched = largest * (norm + planes) < kMostMagnitude ? 1 : 0;
-  *p.factors = result;
+  p.factors[simt::block_x()] = result;
 }
 
 }  // namespace
 
 Status head_vector(int device, void* stream, const HeadVector& p) {
-  return launch(device, stream, {1, 1, kThreads, sizeof(Shared)}, make_vector, p);
+  return launch(device, stream, {p.states, 1, kThreads, sizeof(Shared)}, make_vector, p);
 }
 
 }  // namespace rsr::cuda::RSR_SIMT
