@@ -18,8 +18,9 @@ inline constexpr uint64_t kFullWeight = uint64_t{1} << kFullWeightBits;
 /// best score, `temperature` above 0.
 constexpr uint64_t token_weight(double below, double temperature) {
   if (below == 0.0) return kFullWeight;
-  const double full = kFullWeight;
-  return static_cast<uint64_t>(exp_of_negative(below / temperature) * full + 0.5);
+  constexpr double kFull = kFullWeight;
+  constexpr double kShift = 0x1.8p52;  // adding and taking it rounds to an integer
+  return static_cast<uint64_t>((exp_of_negative(below / temperature) * kFull + kShift) - kShift);
 }
 
 /// A part of a sum, rounded down: `fraction` is in units of 2^-64. Below the sum, where that is not

@@ -127,8 +127,9 @@ class Memory {
 template <class T>
 Status reserve_array(const Device& device, int64_t count, Memory* memory) {
   Result<Memory> made = Memory::create(device, static_cast<size_t>(count) * sizeof(T));
-  if (made.ok()) *memory = std::move(made).value();
-  return made.status();
+  if (!made.ok()) return made.status();
+  *memory = std::move(made).value();
+  return {};
 }
 
 /// Host memory for copies that run beside the host.

@@ -2,7 +2,6 @@
 // all logits (cuda/head).
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -53,7 +52,9 @@ struct HeadWay {
   bool draw = false;  // else the best token
   bool top_k = false;
   bool top_p = false;
-  friend auto operator<=>(const HeadWay&, const HeadWay&) = default;
+
+  int bits() const { return int{scan} | int{draw} << 1 | int{top_k} << 2 | int{top_p} << 3; }
+  friend bool operator<(const HeadWay& a, const HeadWay& b) { return a.bits() < b.bits(); }
 
   static HeadWay of(const HeadQuestion& question, bool scan);
 };
