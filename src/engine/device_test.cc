@@ -1,4 +1,6 @@
 // Sessions on a device: the text, the errors and the limits are those of the CPU.
+#include <filesystem>
+
 #include "cuda/test_device.h"
 #include "engine/tiny_engine.h"
 #include "rsr/perplexity.h"
@@ -171,10 +173,32 @@ TEST_F(OnDevice, WhatIsForTheCpuIsRefused) {
   EXPECT_NE(
       error_of({.device = "emulated", .rsr_memory = 1}).find("rsr_memory is for the device cpu"),
       std::string::npos);
-  const Engine engine = open_on("emulated");
-  Session session = engine.session();
-  EXPECT_NE(session.load_prompt_cache("some.file").status().message().find("device cpu"),
-            std::string::npos);
+}
+
+TEST_F(OnDevice, PromptCachesAreReadAndWritten) {
+  const std::string path = directory_.file("prompt.kv");
+  const GenerateOptions options{.max_tokens = 4, .temperature = 1.0f, .seed = 2, .raw = true};
+  const std::string prompt = "one, two, three, four" + std::string(300, '\x01');
+  for (const KvCacheType type : {KvCacheType::f32, KvCacheType::f16, KvCacheType::i8}) {
+    std::filesystem::remove(path);
+    const Engine engine = open_on("emulated", {.kv_cache = type});
+    Session writer = engine.session();
+    EXPECT_FALSE(writer.save_prompt_cache(path).value());
+    answer(writer, prompt + " five", options);
+    EXPECT_TRUE(writer.save_prompt_cache(path).value());
+    EXPECT_FALSE(writer.save_prompt_cache(path).value());
+    Session plain = engine.session();
+    Session reader = engine.session();
+    EXPECT_GE(reader.load_prompt_cache(path).value(), 300);
+    const auto stats = reader.generate(prompt + " six", options, nullptr).value();
+    EXPECT_GE(stats.cached_tokens, 300);
+    EXPECT_EQ(plain.generate(prompt + " six", options, nullptr).value().cached_tokens, 0);
+    EXPECT_EQ(reader.tokens(), plain.tokens());
+    EXPECT_TRUE(reader.save_prompt_cache(path).value());
+    Session on_cpu = open_on("cpu", {.kv_cache = type}).session();
+    EXPECT_NE(on_cpu.load_prompt_cache(path).status().message().find("device sm_90; here it is"),
+              std::string::npos);
+  }
 }
 
 }  // namespace

@@ -15,6 +15,10 @@ const model::KvOwner& Engine::Impl::kv_owner() const {
     model::KvOwner owner = model::kv_owner(model.config, kv_type);
     owner.model = model::model_identity(context.impl().pool, model);
     owner.arithmetic = model::arithmetic_identity(context.impl(), model);
+    if (device != nullptr) {  // where the order of additions of a ternary float product is another
+      const int capability = device->device.info().compute_capability;
+      owner.arithmetic += ", device sm_" + std::to_string(capability);
+    }
     lazy_owner.owner = std::move(owner);
   });
   return lazy_owner.owner;
@@ -22,30 +26,43 @@ const model::KvOwner& Engine::Impl::kv_owner() const {
 
 namespace {
 
-/// Files hold what the CPU has computed: the bits of a device's float sums may be others.
-Status check_on_cpu(const Engine::Impl& engine, const std::string& path) {
-  if (engine.device == nullptr) return {};
-  return base::error(ErrorCode::invalid_argument, path,
-                     ": prompt caches are for the device cpu, not for ",
-                     engine.device->device.describe());
+/// A cache of the host's for what lies on a device, of so many positions.
+Result<model::KvCache> host_cache(const Engine::Impl& engine, int64_t count) {
+  return model::KvCache::create(engine.model.config, count, engine.kv_type);
 }
 
 }  // namespace
 
+Status Session::Impl::read_file(const model::KvFile& file, int64_t count) {
+  base::ThreadPool& pool = engine->context.impl().pool;
+  if (sequence->device == nullptr) return file.read(pool, count, sequence->cache);
+  RSR_ASSIGN_OR_RETURN(const model::KvCache cache, host_cache(*engine, count));
+  RSR_RETURN_IF_ERROR(file.read(pool, count, cache));
+  return sequence->device->put_cache(cache, count);
+}
+
+Status Session::Impl::write_file(const std::string& path) const {
+  const auto count = static_cast<int64_t>(held.size());
+  if (sequence->device == nullptr) {
+    return model::write_kv_file(path, engine->kv_owner(), sequence->cache, held);
+  }
+  RSR_ASSIGN_OR_RETURN(const model::KvCache cache, host_cache(*engine, count));
+  RSR_RETURN_IF_ERROR(sequence->device->get_cache(cache, count));
+  return model::write_kv_file(path, engine->kv_owner(), cache, held);
+}
+
 Result<int64_t> Session::Impl::load_prompt_cache(const std::string& path) {
-  RSR_RETURN_IF_ERROR(check_on_cpu(*engine, path));
   RSR_ASSIGN_OR_RETURN(const model::KvFile file, model::KvFile::open(path, engine->kv_owner()));
   RSR_RETURN_IF_ERROR(reserve());
   const int64_t count = std::min(static_cast<int64_t>(file.ids().size()), engine->context_length);
   std::vector<int32_t> ids(file.ids().begin(), file.ids().begin() + count);
-  RSR_RETURN_IF_ERROR(file.read(engine->context.impl().pool, count, sequence->cache));
+  RSR_RETURN_IF_ERROR(read_file(file, count));
   reset();
   held = std::move(ids);
   return count;
 }
 
 Result<bool> Session::Impl::save_prompt_cache(const std::string& path) const {
-  RSR_RETURN_IF_ERROR(check_on_cpu(*engine, path));
   if (held.empty()) return false;
   const Result<model::KvFile> there = model::KvFile::open(path, engine->kv_owner());
   if (there.ok()) {
@@ -56,7 +73,7 @@ Result<bool> Session::Impl::save_prompt_cache(const std::string& path) const {
   } else if (there.status().code() != ErrorCode::not_found) {
     return there.status();
   }
-  RSR_RETURN_IF_ERROR(model::write_kv_file(path, engine->kv_owner(), sequence->cache, held));
+  RSR_RETURN_IF_ERROR(write_file(path));
   return true;
 }
 

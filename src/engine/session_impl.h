@@ -16,6 +16,7 @@
 #include "engine/reply.h"
 #include "engine/sampler.h"
 #include "model/forward.h"
+#include "model/kv_file.h"
 #include "rsr/engine.h"
 
 namespace rsr {
@@ -36,6 +37,9 @@ struct Session::Impl {
 
   /// Makes the sequence, which the first use does.
   Status reserve();
+  /// Keys and values from a prompt cache, and the held ones into one.
+  Status read_file(const model::KvFile& file, int64_t count);
+  Status write_file(const std::string& path) const;
 
   /// What the history is to be when the prompt has been read.
   Result<engine::History> after_prompt(std::string_view prompt, bool raw) const;

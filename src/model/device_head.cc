@@ -58,6 +58,7 @@ Status DeviceHead::reserve(cuda::Stream& stream) {
   RSR_RETURN_IF_ERROR(
       reserve_array<uint64_t>(device_, kMostStates * cuda::kHeadDigitValues, &buckets_));
   RSR_RETURN_IF_ERROR(reserve_array<uint64_t>(device_, kMostStates * blocks, &sums_));
+  RSR_RETURN_IF_ERROR(stream.clear(results_.data(), results_.bytes()));  // copied whole
   RSR_RETURN_IF_ERROR(stream.clear(cuts_.data(), cuts_.bytes()));
   RSR_RETURN_IF_ERROR(stream.clear(buckets_.data(), buckets_.bytes()));
   RSR_ASSIGN_OR_RETURN(answers_,

@@ -76,6 +76,11 @@ class DeviceSequence {
   /// After choose(): the logits [states, vocab], valid until the next call.
   Result<std::span<const float>> logits_after_choice();
 
+  /// Keys and values of the first `count` positions, one or more, from a cache of the host's, of
+  /// the same type, or into it. Errors: what the device reports.
+  Status put_cache(const KvCache& from, int64_t count);
+  Status get_cache(const KvCache& to, int64_t count);
+
  private:
   DeviceSequence(std::shared_ptr<const DeviceModel> device, const Model& model,
                  cuda::Stream stream);
@@ -134,6 +139,8 @@ class DeviceSequence {
   /// What a norm leaves: floats, and if asked for the same quantised.
   cuda::NormOutputs outputs(const float* weight, int64_t cols, float* y, bool quantised) const;
   cuda::KvHeads kv_heads(int64_t layer) const;
+  template <class Copy>
+  Status copy_cache(const KvCache& host, int64_t count, const Copy& copy);
 
   std::shared_ptr<const DeviceModel> device_;
   const Model& model_;

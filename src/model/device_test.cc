@@ -125,16 +125,17 @@ INSTANTIATE_TEST_SUITE_P(
                                      "bitnet_masters", "bitnet_packed", "dense_bf16", "dense_fp16",
                                      "rope_linear", "rope_llama3", "trilm")));
 
-class DeviceSequences : public testing::TestWithParam<std::string> {
+class DeviceSequences : public testing::TestWithParam<cuda::TestDevice> {
  protected:
   DeviceSequences() { tiny_.write(directory_.path()); }
+  void SetUp() override { cuda::emulated::set_order(GetParam().order); }
 
   TempDirectory directory_;
   TinyModel tiny_{{.layers = 1, .positions = 700}, 5};
 };
 
 TEST_P(DeviceSequences, EveryTypeOfCacheGivesTheHostsBits) {
-  Both both(directory_.path(), GetParam());
+  Both both(directory_.path(), GetParam().name);
   for (const KvType type : {KvType::f32, KvType::f16, KvType::i8}) {
     Sequence sequence = both.sequence(type);
     both.read(sequence, some_ids(19, both.vocab()), 2);
@@ -143,7 +144,7 @@ TEST_P(DeviceSequences, EveryTypeOfCacheGivesTheHostsBits) {
 }
 
 TEST_P(DeviceSequences, ChunksOfPositionsAreMergedAsOnTheHost) {
-  Both both(directory_.path(), GetParam());
+  Both both(directory_.path(), GetParam().name);
   Sequence sequence = both.sequence(KvType::f16);
   both.read(sequence, some_ids(255, both.vocab()), 1);
   for (int i = 0; i < 4; ++i) both.read(sequence, some_ids(1, both.vocab()), 1);  // 256 to 259
@@ -152,7 +153,7 @@ TEST_P(DeviceSequences, ChunksOfPositionsAreMergedAsOnTheHost) {
 }
 
 TEST_P(DeviceSequences, AChoiceEndsPromptsAndTokens) {
-  Both both(directory_.path(), GetParam(), true);
+  Both both(directory_.path(), GetParam().name, true);
   Sequence sequence = both.sequence(KvType::f16);
   both.choose(sequence, some_ids(5, both.vocab()));
   for (int i = 0; i < 3; ++i) both.choose(sequence, some_ids(1, both.vocab()));
@@ -164,7 +165,7 @@ TEST_P(DeviceSequences, AChoiceEndsPromptsAndTokens) {
 }
 
 TEST_P(DeviceSequences, ChoicesOfSeveralStatesAreGraphsToo) {
-  Both both(directory_.path(), GetParam(), true);
+  Both both(directory_.path(), GetParam().name, true);
   Sequence sequence = both.sequence(KvType::f16);
   both.choose(sequence, some_ids(5, both.vocab()), 3);
   for (const size_t states : {4, 2, 4, 4, 8, 2, 8}) {
@@ -177,8 +178,24 @@ TEST_P(DeviceSequences, ChoicesOfSeveralStatesAreGraphsToo) {
   EXPECT_TRUE(sequence.device->can_choose(600, 1));
 }
 
+TEST_P(DeviceSequences, CachesGoToTheHostAndBack) {
+  Both both(directory_.path(), GetParam().name);
+  for (const KvType type : {KvType::f32, KvType::f16, KvType::i8}) {
+    Sequence one = both.sequence(type);
+    const Ids ids = some_ids(37, both.vocab());
+    both.read(one, ids, 1);
+    const KvCache between = KvCache::create(both.model().config, 40, type).value();
+    ASSERT_TRUE(one.device->get_cache(between, 37).ok());
+    Sequence other = both.sequence(type);
+    ASSERT_TRUE(other.device->put_cache(between, 35).ok());
+    std::swap(one.cache, other.cache);  // the host's, which has read them
+    other.length = 35;
+    both.read(other, some_ids(3, both.vocab()), 1);
+  }
+}
+
 TEST_P(DeviceSequences, TwoOnOneDeviceDoNotMeet) {
-  Both both(directory_.path(), GetParam());
+  Both both(directory_.path(), GetParam().name);
   Sequence one = both.sequence(KvType::f16);
   Sequence other = both.sequence(KvType::f16);
   both.read(one, some_ids(4, both.vocab()), 1);
@@ -187,7 +204,7 @@ TEST_P(DeviceSequences, TwoOnOneDeviceDoNotMeet) {
   both.read(other, some_ids(1, both.vocab()), 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, DeviceSequences, testing::ValuesIn(device_names()));
+INSTANTIATE_TEST_SUITE_P(Devices, DeviceSequences, testing::ValuesIn(cuda::test_devices()));
 
 }  // namespace
 }  // namespace rsr::model
