@@ -55,8 +55,9 @@ Result<bool> Session::Impl::read_prompt(const engine::Sampler& sampler, const Te
                                         GenerateStats* stats) {
   const Stopwatch watch(&stats->prompt_seconds);
   stats->prompt_tokens = static_cast<int64_t>(unread());
-  while (unread() > model::kTile) {
-    RSR_RETURN_IF_ERROR(read_on(model::kTile));
+  const size_t tile = sequence->device != nullptr ? model::DeviceSequence::kTile : model::kTile;
+  while (unread() > tile) {
+    RSR_RETURN_IF_ERROR(read_on(tile));
     if (on_text && !on_text("")) return false;
   }
   RSR_RETURN_IF_ERROR(read_last(sampler, {}));

@@ -131,8 +131,8 @@ TEST_F(OnDevice, StatesThatAreNotFiniteAreAnErrorWithAScan) {
 }
 
 TEST_F(OnDevice, ALongPromptIsReadInTilesAndMayBeCancelled) {
-  std::string prompt;
-  for (int i = 0; i < 300; ++i) prompt += " one,";
+  tiny_ = TinyModel({.vocab = kVocab + 8, .layers = 1, .positions = 1300, .tied = false}, 3);
+  const std::string prompt(model::DeviceSequence::kTile + 100, '\x01');  // a token each
   const Engine device = open_on("emulated");
   Session session = device.session();
   Collector cancelled{.pieces = {}, .end = 1};

@@ -39,9 +39,8 @@ struct OnDevice {
             cosine.data(),   sine.data(),   kv};
   }
   Attend attend() const {
-    return {queries.data(), out.data(),     p.query_heads(),
-            p.shape.batch,  start.data(),   provided,
-            states.data(),  arrived.data(), kv};
+    return {queries.data(), out.data(),    p.query_heads(), p.shape.batch,  start.data(),
+            provided,       states.data(), p.shape.batch,   arrived.data(), kv};
   }
   Attend append_and_attend() const {
     Attend both = attend();
@@ -179,6 +178,19 @@ TEST_P(CudaAttention, WideHeads) {
 TEST_P(CudaAttention, ManyTokensGoOverAllChunksInABlock) {
   if (!once()) return;
   expect_same({KvType::f16, 16, 16, 1, 241, 20}, 2);
+}
+
+TEST_P(CudaAttention, WithoutRoomForStatesABlockGoesOverAllChunks) {
+  const AttentionProblem problem({KvType::f16, 32, 2, 2, 3, 300});
+  const OnDevice on(stream, problem, 2);
+  run(&Operations::rope_append, on.append());
+  Attend attend = on.attend();
+  run(&Operations::attend, attend);
+  const std::vector<float> want = on.out.read();
+  attend.states = nullptr;
+  attend.state_tokens = 2;
+  run(&Operations::attend, attend);
+  EXPECT_EQ(on.out.read(), want);
 }
 
 TEST_P(CudaAttention, ExtremeScoresWeighAsOnTheCpu) {

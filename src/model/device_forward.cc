@@ -59,9 +59,16 @@ Status DeviceSequence::attention(const Tile& tile, const DeviceLayer& layer, int
   const auto heads = static_cast<int32_t>(c.num_heads);
   const auto* start = b_.control.as<int32_t>();
   const cuda::KvHeads kv = kv_heads(index);
-  cuda::Attend attend = {
-      b_.queries.as<float>(), b_.mixed.as<float>(),     heads, tile.batch, start, tile.chunks,
-      b_.states.as<float>(),  b_.arrived.as<int32_t>(), kv};
+  cuda::Attend attend = {b_.queries.as<float>(),
+                         b_.mixed.as<float>(),
+                         heads,
+                         tile.batch,
+                         start,
+                         tile.chunks,
+                         b_.states.as<float>(),
+                         static_cast<int32_t>(state_tokens_),
+                         b_.arrived.as<int32_t>(),
+                         kv};
   const cuda::RopeAppend append = {b_.queries.as<float>(),
                                    b_.keys.as<float>(),
                                    b_.values.as<float>(),

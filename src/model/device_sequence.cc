@@ -13,7 +13,7 @@ namespace {
 using cuda::Memory;
 using cuda::reserve_array;
 
-// The states of attention of a tile take at most so many bytes; a long context makes tiles smaller.
+// The states of attention take at most so many bytes; passes over more tokens do without.
 constexpr int64_t kMostStateBytes = int64_t{64} << 20;
 constexpr int64_t kAngleStep = 512;  // positions whose angles are made together
 
@@ -85,17 +85,20 @@ Status DeviceSequence::reserve(int64_t positions, KvType type) {
   RSR_RETURN_IF_ERROR(reserve_array<float>(device, positions * c.head_dim / 2, &sine_));
   const int64_t state = kernels::kStateHead + kv_.value_stride;
   const int64_t states = c.num_heads * provided_chunks(positions) * state;  // of a token
-  const int64_t most = kMostStateBytes / (states * static_cast<int64_t>(sizeof(float)));
-  tile_ = std::clamp<int64_t>(most, 1, std::min(kTile, positions));
+  tile_ = std::min(kTile, positions);
+  state_tokens_ = std::clamp<int64_t>(
+      kMostStateBytes / (states * static_cast<int64_t>(sizeof(float))), 1, tile_);
   const int64_t widest = std::max({c.hidden_size, c.q_dim(), c.intermediate_size});
   const std::pair<Memory*, int64_t> floats[] = {
-      {&b_.hidden, c.hidden_size},     {&b_.normed, c.hidden_size},   {&b_.queries, c.q_dim()},
-      {&b_.keys, c.kv_dim()},          {&b_.values, c.kv_dim()},      {&b_.mixed, c.q_dim()},
-      {&b_.gate, c.intermediate_size}, {&b_.up, c.intermediate_size}, {&b_.states, states},
+      {&b_.hidden, c.hidden_size},     {&b_.normed, c.hidden_size},
+      {&b_.queries, c.q_dim()},        {&b_.keys, c.kv_dim()},
+      {&b_.values, c.kv_dim()},        {&b_.mixed, c.q_dim()},
+      {&b_.gate, c.intermediate_size}, {&b_.up, c.intermediate_size},
       {&b_.linear_normed, widest},     {&b_.int8_scales, 1}};
   for (const auto& [memory, count] : floats) {
     RSR_RETURN_IF_ERROR(reserve_array<float>(device, tile_ * count, memory));
   }
+  RSR_RETURN_IF_ERROR(reserve_array<float>(device, state_tokens_ * states, &b_.states));
   RSR_RETURN_IF_ERROR(reserve_array<int8_t>(device, tile_ * int8_stride(widest), &b_.int8));
   RSR_RETURN_IF_ERROR(reserve_array<int32_t>(device, tile_, &b_.int8_sums));
   RSR_RETURN_IF_ERROR(reserve_array<int32_t>(device, 2 * tile_ * c.num_heads, &b_.arrived));

@@ -48,6 +48,10 @@ constexpr int64_t int8_stride(int64_t cols) {
 /// those of format t2.
 class DeviceSequence {
  public:
+  /// Tokens of a pass. So many fill a GPU with the largest blocks of products, which read least;
+  /// their buffers take 130 MB (bitnet-2b) to 350 (falcon3-10b).
+  static constexpr int64_t kTile = 1024;
+
   /// Room for `positions` tokens. Errors: no memory on the device.
   static Result<std::unique_ptr<DeviceSequence>> create(std::shared_ptr<const DeviceModel> device,
                                                         const Model& model, int64_t positions,
@@ -150,7 +154,8 @@ class DeviceSequence {
   cuda::KvHeads kv_;         // of layer 0
   int64_t layer_bytes_ = 0;  // of the cache
   int64_t positions_ = 0;
-  int64_t tile_ = 0;  // tokens of a tile, at most
+  int64_t tile_ = 0;          // tokens of a tile, at most
+  int64_t state_tokens_ = 0;  // that there is room for states of attention of
   cuda::Memory cosine_;
   cuda::Memory sine_;
   int64_t angles_ = 0;  // positions that have some

@@ -131,7 +131,7 @@ class DeviceSequences : public testing::TestWithParam<cuda::TestDevice> {
   void SetUp() override { cuda::emulated::set_order(GetParam().order); }
 
   TempDirectory directory_;
-  TinyModel tiny_{{.layers = 1, .positions = 700}, 5};
+  TinyModel tiny_{{.layers = 1, .positions = 1300}, 5};
 };
 
 TEST_P(DeviceSequences, EveryTypeOfCacheGivesTheHostsBits) {
@@ -148,8 +148,18 @@ TEST_P(DeviceSequences, ChunksOfPositionsAreMergedAsOnTheHost) {
   Sequence sequence = both.sequence(KvType::f16);
   both.read(sequence, some_ids(255, both.vocab()), 1);
   for (int i = 0; i < 4; ++i) both.read(sequence, some_ids(1, both.vocab()), 1);  // 256 to 259
-  both.read(sequence, some_ids(270, both.vocab()), 1);  // tiles of a prompt
+  both.read(sequence, some_ids(270, both.vocab()), 1);
   both.read(sequence, some_ids(1, both.vocab()), 1);
+}
+
+TEST_P(DeviceSequences, LongPromptsGoInTiles) {
+  if (GetParam().order == cuda::emulated::Order::backwards) return;
+  Both both(directory_.path(), GetParam().name, true);
+  Sequence sequence = both.sequence(KvType::f16);
+  both.read(sequence, some_ids(DeviceSequence::kTile + 3, both.vocab()), 5);  // of both tiles
+  both.choose(sequence, some_ids(1, both.vocab()));
+  sequence.length = 2;
+  both.choose(sequence, some_ids(DeviceSequence::kTile + 1, both.vocab()));
 }
 
 TEST_P(DeviceSequences, AChoiceEndsPromptsAndTokens) {
@@ -157,9 +167,9 @@ TEST_P(DeviceSequences, AChoiceEndsPromptsAndTokens) {
   Sequence sequence = both.sequence(KvType::f16);
   both.choose(sequence, some_ids(5, both.vocab()));
   for (int i = 0; i < 3; ++i) both.choose(sequence, some_ids(1, both.vocab()));
-  both.read(sequence, some_ids(1, both.vocab()), 1);   // another graph
-  both.read(sequence, some_ids(3, both.vocab()), 3);   // which are made anew
-  both.choose(sequence, some_ids(300, both.vocab()));  // two tiles
+  both.read(sequence, some_ids(1, both.vocab()), 1);  // another graph
+  both.read(sequence, some_ids(3, both.vocab()), 3);  // which are made anew
+  both.choose(sequence, some_ids(300, both.vocab()));
   for (int i = 0; i < 2; ++i) both.choose(sequence, some_ids(1, both.vocab()));
   for (int i = 0; i < 3; ++i) both.choose(sequence, some_ids(1, both.vocab()), 1, false);
 }
@@ -174,8 +184,8 @@ TEST_P(DeviceSequences, ChoicesOfSeveralStatesAreGraphsToo) {
     both.choose(sequence, ids, states, false);
   }
   EXPECT_FALSE(sequence.device->can_choose(9, 9));
-  EXPECT_FALSE(sequence.device->can_choose(600, 2));
-  EXPECT_TRUE(sequence.device->can_choose(600, 1));
+  EXPECT_FALSE(sequence.device->can_choose(1100, 2));
+  EXPECT_TRUE(sequence.device->can_choose(1100, 1));
 }
 
 TEST_P(DeviceSequences, CachesGoToTheHostAndBack) {

@@ -1,7 +1,7 @@
 // A token alone: a block per chunk and head (or query); the one that ends last merges all states.
-// With many tokens a block goes over all chunks itself. The blocks of the last chunk first write the
-// token's key and value where they come with it: a launch less. Keys and values pass through shared memory once
-// for all queries of a block.
+// With many tokens a block goes over all chunks itself. The blocks of the last chunk first write
+// the token's key and value where they come with it: a launch less. Keys and values pass through
+// shared memory once for all queries of a block.
 #include "base/check.h"
 #include "cuda/attention/attend_merge.cuh"
 #include "cuda/launch.h"
@@ -60,7 +60,7 @@ Status launch_attend(int device, void* stream, const Attend& p) {
   AttendWork w;
   w.p = p;
   w.tiles = simt::ceil_div(p.batch * (p.query_heads / p.kv.heads), queries);
-  w.whole = p.chunks == 1 || p.chunks > kMostMerged<T, queries> ||
+  w.whole = p.chunks == 1 || p.chunks > kMostMerged<T, queries> || p.batch > p.state_tokens ||
             w.tiles * p.kv.heads >= kManyBlocks;
   w.column_blocks = simt::ceil_div(p.kv.value_stride, Shape::kMostColumns);
   const int columns = w.column_blocks > 1 ? Shape::kMostColumns : p.kv.value_stride;

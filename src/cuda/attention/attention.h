@@ -48,9 +48,11 @@ struct Attend {
   int32_t batch = 0;
   const int32_t* start = nullptr;  // on the device; token t sees positions 0 .. *start + t
   // Chunks that the launch provides for: (*start + batch) must not exceed 256 * chunks. States of
-  // chunks go through `states` [batch][query_heads][chunks][16 + value_stride], not needed for one.
+  // chunks go through `states` [batch][query_heads][chunks][16 + value_stride]; larger batches than
+  // there is room for do without, as does a single chunk.
   int32_t chunks = 0;
   float* states = nullptr;
+  int32_t state_tokens = 0;
   int32_t* arrived = nullptr;  // [2 * batch * query_heads] zeros, and zeros again in the end
   KvHeads kv;
   // A token alone may come as it is, with its key and value: then this is rope_append, too, but for
