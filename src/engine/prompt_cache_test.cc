@@ -177,7 +177,7 @@ TEST_F(PromptCache, FilesOfOthersAreRefusedAndStay) {
   };
   EXPECT_NE(refusal({.kv_cache = KvCacheType::f32}).find("(--kv): f16; here it is f32"),
             std::string::npos);
-  EXPECT_NE(refusal({.context = {.isa = "reference"}}).find("here it is 1, rsr "),
+  EXPECT_NE(refusal({.context = {.isa = "reference"}}).find("here it is 2, rsr "),
             base::detect_isa() == base::Isa::reference ? 0 : std::string::npos);
   tiny_.tensors["model.norm.weight"].bytes[0] ^= 1;
   EXPECT_NE(refusal({}).find("another model: bitnet, 1 layers of 64, weights "), std::string::npos);

@@ -1,5 +1,6 @@
 #include "model/ops.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -7,15 +8,6 @@
 
 namespace rsr::model {
 namespace {
-
-constexpr int kLanes = 16;
-
-float tree_sum(float* lanes) noexcept {
-  for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  }
-  return lanes[0];
-}
 
 /// exp(x) within 3 units in the last place, infinity above 88, exp(-87) below -87; a NaN stays one.
 /// Without branches, so that loops over it become vector code: 14,336 silus take 21 microseconds,
@@ -40,19 +32,25 @@ inline float fast_exp(float x) {
 
 }  // namespace
 
-float dot(const float* a, const float* b, int64_t n) noexcept {
-  float lanes[kLanes] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) lanes[lane] += a[i + lane] * b[i + lane];
+float sum_of_squares(const float* x, int64_t n) noexcept {
+  float sums[kSquareSums];
+  // Partial sums that nothing is added to are zeros, which change nothing.
+  int64_t width = 1;
+  while (width < n && width < kSquareSums) width *= 2;
+  std::fill_n(sums, width, 0.0f);
+  for (int64_t first = 0; first < n; first += width) {
+    const int64_t count = std::min(width, n - first);
+    for (int64_t i = 0; i < count; ++i) sums[i] += x[first + i] * x[first + i];
   }
-  for (int lane = 0; i < n; ++i, ++lane) lanes[lane] += a[i] * b[i];
-  return tree_sum(lanes);
+  while ((width /= 2) > 0) {
+    for (int64_t i = 0; i < width; ++i) sums[i] += sums[i + width];
+  }
+  return sums[0];
 }
 
 void rms_norm(const float* x, std::span<const float> weight, float eps, float* y) noexcept {
   const auto n = static_cast<int64_t>(weight.size());
-  const float mean = dot(x, x, n) / static_cast<float>(n);
+  const float mean = sum_of_squares(x, n) / static_cast<float>(n);
   const float scale = 1.0f / std::sqrt(mean + eps);
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] * scale * weight[static_cast<size_t>(i)];
 }

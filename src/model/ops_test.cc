@@ -21,26 +21,25 @@ std::vector<float> random_floats(size_t count, uint32_t seed) {
   return values;
 }
 
-TEST(Ops, DotOfEveryLength) {
-  for (size_t n = 0; n < 70; ++n) {
-    const auto a = random_floats(n, 1);
-    const auto b = random_floats(n, 2);
+TEST(Ops, SumOfSquaresOfEveryLength) {
+  for (const size_t n : {0, 1, 2, 3, 15, 16, 17, 63, 500, 1023, 1024, 1025, 2048, 2560, 7001}) {
+    const auto x = random_floats(n, 1);
     double expected = 0;
-    for (size_t i = 0; i < n; ++i) expected += static_cast<double>(a[i]) * b[i];
-    EXPECT_NEAR(dot(a.data(), b.data(), static_cast<int64_t>(n)), expected, 1e-5) << n;
+    for (const float v : x) expected += static_cast<double>(v) * v;
+    EXPECT_NEAR(sum_of_squares(x.data(), static_cast<int64_t>(n)), expected, 1e-6 * expected) << n;
   }
 }
 
-TEST(Ops, DotHasItsDocumentedOrder) {
-  constexpr int kCount = 40;
-  const auto a = random_floats(kCount, 3);
-  const auto b = random_floats(kCount, 4);
-  float lanes[16] = {};
-  for (size_t i = 0; i < kCount; ++i) lanes[i % 16] += a[i] * b[i];
-  for (size_t width = 8; width > 0; width /= 2) {
-    for (size_t i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+TEST(Ops, SumOfSquaresHasItsDocumentedOrder) {
+  for (const size_t count : {40, 1030, 5000}) {
+    const auto x = random_floats(count, 3);
+    std::vector<float> sums(kSquareSums);
+    for (size_t i = 0; i < count; ++i) sums[i % kSquareSums] += x[i] * x[i];
+    for (size_t width = kSquareSums / 2; width > 0; width /= 2) {
+      for (size_t i = 0; i < width; ++i) sums[i] += sums[i + width];
+    }
+    EXPECT_EQ(sum_of_squares(x.data(), static_cast<int64_t>(count)), sums[0]);
   }
-  EXPECT_EQ(dot(a.data(), b.data(), kCount), lanes[0]);
 }
 
 TEST(Ops, RmsNorm) {

@@ -28,9 +28,8 @@ rows(Params p) {
 
 template <int each, int threads, class Params>
 Status launch_rows(int device, void* stream, const Params& p) {
-  const size_t squares = p.out.weight != nullptr ? Columns<each, threads>::kPiece * threads : 0;
-  return launch(device, stream, {p.batch, 1, threads, sizeof(Shared) + squares * sizeof(float)},
-                rows<each, threads, Params>, p);
+  return launch(device, stream, {p.batch, 1, threads, sizeof(Shared)}, rows<each, threads, Params>,
+                p);
 }
 
 /// With those of q behind the row.
@@ -55,7 +54,7 @@ Status run_rows(int device, void* stream, const Params& p) {
   if (columns <= 8192) return launch_rows<8, 1024>(device, stream, p);
   if (columns <= 16384) return launch_rows<16, 1024>(device, stream, p);
   if constexpr (std::is_same_v<Params, Norm>) {
-    if (columns <= 24576) return launch_rows<32, 768>(device, stream, p);
+    if (columns <= 24576) return launch_rows<24, 1024>(device, stream, p);
     if (columns <= kMostColumns) return launch_rows<64, 1024>(device, stream, p);
   }
   return base::error(ErrorCode::unsupported, "rows of ", columns, " columns on a GPU (at most ",

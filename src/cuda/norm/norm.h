@@ -6,8 +6,7 @@
 //   y      = x' / sqrt(mean(x'^2) + eps) * weight, or x' where there is no weight
 //   q      = round_half_to_even(y * (127 / m)), m = max(max |y|, 1e-5), inverse_scale = m / 127
 //
-// The mean of squares has the order of model::dot: 16 lanes by column modulo 16, each in order,
-// then a tree.
+// The sum of squares has the order of model::sum_of_squares.
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,9 @@
 // What norm and gate do with a row: a thread keeps its columns in registers from the first read to
 // the last write, so that a row passes through memory once.
 //
-// What a batch of one waits for is the sum of squares: cols / 16 additions, one after the other (4
-// clocks each: 0.4 us for 2,560 columns, 1 us for 6,912). All threads leave squares in shared
-// memory, and half a warp adds them, with loads a step ahead; the others meanwhile fetch the
-// weights.
+// What a batch of one waits for is one reduction after the other. The sum of squares has as many
+// partial sums as a block at most has threads, so that each thread adds up its own columns; a warp
+// adds the threads', with loads that do not wait for each other.
 #pragma once
 
 #include "cuda/norm/activation.cuh"
@@ -13,14 +12,13 @@
 namespace rsr::cuda::RSR_SIMT {
 namespace {
 
-constexpr int kPieceEach = 8;  // columns of a thread whose squares are in shared memory at a time
+constexpr int kPieceEach = 8;        // columns of a thread that are read at a time
 constexpr int kMostWeightsEach = 8;  // weights of more columns are not kept in registers
-constexpr int kSumLanes = 16;
-constexpr int kStepsAhead = 8;  // of the sum of squares
+constexpr int kSquareSums = 1024;    // as in model/ops.h
 constexpr float kQuantizeFloor = 1e-5f;
 
-/// Behind it come the squares, where there is a weight: [columns of a piece].
 struct alignas(16) Shared {
+  float squares[kSquareSums];  // sums of threads
   uint32_t most[simt::kWarp];  // of warps
   int32_t sums[simt::kWarp];
   float scale;
@@ -33,7 +31,7 @@ struct Columns {
   static constexpr int kEach = of_each;
   static constexpr int kThreads = of_block;
   static constexpr int kPiece = kEach < kPieceEach ? kEach : kPieceEach;
-  static_assert(kPiece * kThreads % (kSumLanes * kStepsAhead) == 0, "pieces are whole runs");
+  static_assert(kSquareSums % kThreads == 0, "partial sums are a thread's own");
 
   RSR_DEVICE static int column(int i) { return simt::thread() + i * kThreads; }
 
@@ -77,47 +75,41 @@ RSR_DEVICE void read_row(const Gate& p, Mine& mine) {
   for (int i = 0; i < Mine::kEach; ++i) mine.v[i] = activate(p.activation, mine.v[i], up[i]);
 }
 
-/// sum + squares[lane], squares[lane + 16], ..., one after the other.
-RSR_DEVICE float add_in_order(const float* squares, int steps, float sum) {
-  const float* at = squares + simt::lane() % kSumLanes;
-  float next[kStepsAhead];
-  RSR_UNROLL
-  for (int i = 0; i < kStepsAhead; ++i) next[i] = at[i * kSumLanes];
-  for (int step = 0; step < steps; step += kStepsAhead) {
-    float now[kStepsAhead];
-    const int ahead = step + kStepsAhead < steps ? step + kStepsAhead : step;
+/// The sum of `count` values, halves upon each other, in place of the first one. (A template, since
+/// the compiler does not unroll a loop over halves in long functions: the values would be memory.)
+template <int count, int size>
+RSR_DEVICE void fold(float (&values)[size]) {
+  if constexpr (count > 1) {
+    constexpr int kHalf = count / 2;
     RSR_UNROLL
-    for (int i = 0; i < kStepsAhead; ++i) {
-      now[i] = next[i];
-      next[i] = at[(ahead + i) * kSumLanes];
-    }
-    RSR_UNROLL
-    for (int i = 0; i < kStepsAhead; ++i) sum = sum + now[i];
+    for (int i = 0; i < kHalf; ++i) values[i] = values[i] + values[i + kHalf];
+    fold<kHalf>(values);
   }
-  return sum;
 }
 
-/// The sum of squares, piece by piece, for the threads of warp 0. Squares behind the row are zeros,
-/// which change no sum.
+/// The sum of squares, for the threads of warp 0. Zeros, of columns behind the row and of partial
+/// sums without any, change no sum.
 template <class Mine>
-RSR_DEVICE float sum_of_squares(float* squares, const Mine& mine, int cols) {
-  constexpr int kPieceCols = Mine::kPiece * Mine::kThreads;
-  float sum = 0.0f;
+RSR_DEVICE float sum_of_squares(Shared& s, const Mine& mine) {
+  constexpr int kOwn = kSquareSums / Mine::kThreads;  // i: number thread + i * kThreads
+  float own[kOwn] = {};
   RSR_UNROLL
-  for (int first = 0; first < Mine::kEach; first += Mine::kPiece) {
-    const int left = cols - first * Mine::kThreads;
-    if (left <= 0) break;
-    if (first > 0) simt::sync();  // the piece before has been read
-    RSR_UNROLL
-    for (int i = 0; i < Mine::kPiece; ++i) {
-      squares[mine.column(i)] = mine.v[first + i] * mine.v[first + i];
-    }
-    simt::sync();
-    const int steps = ((left < kPieceCols ? left : kPieceCols) + kSumLanes - 1) / kSumLanes;
-    if (simt::warp() == 0) sum = add_in_order(squares, steps, sum);
+  for (int i = 0; i < Mine::kEach; ++i) own[i % kOwn] = own[i % kOwn] + mine.v[i] * mine.v[i];
+  fold<kOwn>(own);
+  s.squares[simt::thread()] = own[0];
+  simt::sync();
+  if (simt::warp() != 0) return 0.0f;
+  constexpr int kHalf = Mine::kThreads / simt::kWarp / 2;
+  float of_warps[kHalf];
+  RSR_UNROLL
+  for (int i = 0; i < kHalf; ++i) {
+    const float* at = &s.squares[simt::lane() + i * simt::kWarp];
+    of_warps[i] = at[0] + at[kHalf * simt::kWarp];
   }
+  fold<kHalf>(of_warps);
+  float sum = of_warps[0];
   RSR_UNROLL
-  for (int half = kSumLanes / 2; half > 0; half /= 2) sum = sum + simt::shuffle_xor(sum, half);
+  for (int half = simt::kWarp / 2; half > 0; half /= 2) sum = sum + simt::shuffle_xor(sum, half);
   return sum;
 }
 
@@ -132,7 +124,7 @@ RSR_DEVICE void normalise(Shared& s, const NormOutputs& out, int cols, Mine& min
     RSR_UNROLL
     for (int i = 0; i < Mine::kEach; ++i) weights[i] = weight_of(i);
   }
-  const float sum = sum_of_squares(reinterpret_cast<float*>(&s + 1), mine, cols);
+  const float sum = sum_of_squares(s, mine);
   if (simt::thread() == 0) {
     const float mean = simt::divide(sum, static_cast<float>(cols));
     s.scale = simt::divide(1.0f, simt::square_root(mean + out.eps));
