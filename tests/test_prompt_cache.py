@@ -109,7 +109,7 @@ def test_files_of_other_settings_and_models_are_refused_with_both_names(ask, run
     said = refused(run_rsr, cache, model=model)
     assert "is a prompt cache of another model: bitnet, " in said and said.count(", weights ") == 2
     said = refused(run_rsr, cache, env={"RSR_FORCE_ISA": "reference"})
-    assert "another program or machine: 1, rsr " in said and "here it is 1, rsr " in said
+    assert "another program or machine: 2, rsr " in said and "here it is 2, rsr " in said
     assert "kernels reference" in said
 
 

@@ -38,7 +38,12 @@ Status Session::Impl::read_file(const model::KvFile& file, int64_t count) {
   if (sequence->device == nullptr) return file.read(pool, count, sequence->cache);
   RSR_ASSIGN_OR_RETURN(const model::KvCache cache, host_cache(*engine, count));
   RSR_RETURN_IF_ERROR(file.read(pool, count, cache));
-  return sequence->device->put_cache(cache, count);
+  Status put = sequence->device->put_cache(cache, count);
+  if (!put.ok()) {  // some may have been written over
+    reset();
+    held.clear();
+  }
+  return put;
 }
 
 Status Session::Impl::write_file(const std::string& path) const {

@@ -32,7 +32,7 @@ class Sampler {
   Result<int32_t> sample(std::span<const float> logits);
 
   /// Which tokens decide the choice, for linear::find_candidates; nothing when all of them do: when
-  /// sampling has neither a top-k nor a min-p that comes first.
+  /// sampling has neither a top-k, of 1,024 at most, nor a min-p that comes first.
   struct Need {
     int64_t best = 1;
     double window = 0;

@@ -60,8 +60,7 @@ Status DeviceSequence::choose(std::span<const int32_t> tokens, int64_t start,
 Status DeviceSequence::choose_by_logits() {
   Tile tile = last_;
   tile.way = choice_of_logits_;
-  RSR_RETURN_IF_ERROR(choose_tokens(tile));
-  return stream_.wait();
+  return finish(choose_tokens(tile));
 }
 
 Result<std::span<const float>> DeviceSequence::logits_after_choice() {

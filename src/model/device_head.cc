@@ -59,8 +59,6 @@ Status DeviceHead::reserve(cuda::Stream& stream) {
       reserve_array<uint64_t>(device_, kMostStates * cuda::kHeadDigitValues, &buckets_));
   RSR_RETURN_IF_ERROR(reserve_array<uint64_t>(device_, kMostStates * blocks, &sums_));
   RSR_RETURN_IF_ERROR(stream.clear(results_.data(), results_.bytes()));  // copied whole
-  RSR_RETURN_IF_ERROR(stream.clear(cuts_.data(), cuts_.bytes()));
-  RSR_RETURN_IF_ERROR(stream.clear(buckets_.data(), buckets_.bytes()));
   RSR_ASSIGN_OR_RETURN(answers_,
                        cuda::PinnedMemory::create(device_, kMostStates * sizeof(cuda::HeadResult)));
   return {};
@@ -71,7 +69,8 @@ Status DeviceHead::reserve_scan(cuda::Stream& stream) {
   const int64_t candidates = kMostStates * cuda::kHeadMostCandidates;
   const int64_t planes = kMostStates * cuda::head_plane_bytes(form_->steps);
   RSR_RETURN_IF_ERROR(reserve_array<uint8_t>(device_, planes, &planes_));
-  RSR_RETURN_IF_ERROR(stream.clear(planes_.data(), planes_.bytes()));  // read for states not there
+  RSR_RETURN_IF_ERROR(
+      stream.clear(planes_.data(), planes_.bytes()));  // read for states not vouched for
   RSR_RETURN_IF_ERROR(reserve_array<cuda::HeadFactors>(device_, kMostStates, &factors_));
   RSR_RETURN_IF_ERROR(reserve_array<float>(device_, 2 * tiles * kernels::kScanTileRows, &rows_));
   RSR_RETURN_IF_ERROR(reserve_array<float>(device_, 2 * tiles, &tiles_));
@@ -86,10 +85,19 @@ Status DeviceHead::reserve_changes() {
   return {};
 }
 
+Status DeviceHead::clean(cuda::Stream& stream) {
+  if (clean_) return {};
+  RSR_RETURN_IF_ERROR(stream.clear(cuts_.data(), cuts_.bytes()));
+  RSR_RETURN_IF_ERROR(stream.clear(buckets_.data(), buckets_.bytes()));
+  clean_ = true;
+  return {};
+}
+
 /// A few changes are copied one by one; of many, the whole table.
 Status DeviceHead::prepare(cuda::Stream& stream, const HeadQuestion& question,
                            cuda::HeadQuery* queries) {
   constexpr size_t kFew = 16;
+  RSR_RETURN_IF_ERROR(clean(stream));
   std::copy(question.queries.begin(), question.queries.end(), queries);
   const cuda::HeadQuery& query = question.queries.front();
   RSR_CHECK(query.rows >= 1 && query.rows <= table_.rows);

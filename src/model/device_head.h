@@ -97,6 +97,8 @@ class DeviceHead {
   Status scan(cuda::Stream& stream, const Asked& asked);
   /// The same by the logits [states, rows] of these states.
   Status choose(cuda::Stream& stream, const Asked& asked, const float* logits, const HeadWay& way);
+  /// After an error: what was asked for may have been done in part.
+  void expect_remains() { clean_ = false; }
   /// When that is done, of a state: nothing where a scan cannot tell, or a logit is not finite.
   std::optional<HeadChoice> answer(int64_t state) const;
 
@@ -107,6 +109,7 @@ class DeviceHead {
   Status reserve(cuda::Stream& stream);
   Status reserve_scan(cuda::Stream& stream);
   Status reserve_changes();
+  Status clean(cuda::Stream& stream);
   Status find_candidates(cuda::Stream& stream, const Asked& asked);
   Status narrow(cuda::Stream& stream, const cuda::HeadTokens& of, bool by_weight);
   Status copy_results(cuda::Stream& stream, int32_t states);
@@ -124,6 +127,7 @@ class DeviceHead {
   cuda::Memory weights_;
   cuda::Memory cuts_;     // zeros in between
   cuda::Memory buckets_;  // the same
+  bool clean_ = false;    // whether they are
   cuda::Memory sums_;     // of blocks
   // Of a scan.
   cuda::Memory planes_;

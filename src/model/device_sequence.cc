@@ -13,7 +13,7 @@ namespace {
 using cuda::Memory;
 using cuda::reserve_array;
 
-// The states of attention take at most so many bytes; passes over more tokens do without.
+// The states of attention take about so many bytes at most; passes over more tokens do without.
 constexpr int64_t kMostStateBytes = int64_t{64} << 20;
 constexpr int64_t kAngleStep = 512;  // positions whose angles are made together
 
@@ -192,21 +192,28 @@ Status DeviceSequence::run_tile(std::span<const int32_t> tokens, int64_t start, 
       tile.batch <= DeviceHead::kMostStates && tile.states == tile.batch && tile.row == 0;
   tile.chunks = in_graph ? provided_chunks(end) : chunks_for(end);
   last_ = tile;
-  if (!in_graph) {
-    RSR_RETURN_IF_ERROR(ask(tile));
-    return stream_.wait();
-  }
+  return finish(in_graph ? ask_in_graph(tile) : ask(tile));
+}
+
+Status DeviceSequence::ask_in_graph(const Tile& tile) {
   const auto [found, is_new] = graphs_.try_emplace({tile.batch, tile.chunks, tile.way});
   if (is_new) {  // loads the kernels, which not every driver can do during a capture
-    RSR_RETURN_IF_ERROR(ask(tile));
-    return stream_.wait();
+    Status status = ask(tile);
+    if (!status.ok()) graphs_.erase(found);
+    return status;
   }
   cuda::Graph& graph = found->second;
   if (graph.empty()) {
     RSR_ASSIGN_OR_RETURN(graph, stream_.capture([&] { return ask(tile); }));
   }
-  RSR_RETURN_IF_ERROR(stream_.launch(graph));
-  return stream_.wait();
+  return stream_.launch(graph);
+}
+
+Status DeviceSequence::finish(const Status& asked) {
+  Status done = stream_.wait();
+  if (asked.ok() && done.ok()) return {};
+  if (head_ != nullptr) head_->expect_remains();
+  return asked.ok() ? done : asked;
 }
 
 /// What changes from launch to launch of a graph.

@@ -113,6 +113,10 @@ class DeviceSequence {
               const std::optional<HeadWay>& way);
   /// A tile of which batch and chunks are not known yet.
   Status run_tile(std::span<const int32_t> tokens, int64_t start, Tile tile);
+  Status ask_in_graph(const Tile& tile);
+  /// Waits for what was asked for, of which an error may have left out a part: it may still be
+  /// reading memory of the host.
+  Status finish(const Status& asked);
   Status copy_control(const Tile& tile);
   Status ask(const Tile& tile);
   Status attention(const Tile& tile, const DeviceLayer& layer, int64_t index);
