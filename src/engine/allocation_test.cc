@@ -42,7 +42,7 @@ class Allocation : public TinyEngine {
     return allocations - before;
   }
 
-  engine::Sampler sampler_{engine::Sampling{}};
+  engine::Sampler sampler_{engine::Sampling{}};  // greedy
   engine::Head head_;
   int32_t id_ = 7;
 };
@@ -69,6 +69,16 @@ TEST_F(Allocation, NoneForATokenButTheFirst) {
       EXPECT_EQ(while_decoding(with, 200), 0);
     }
   }
+}
+
+TEST_F(Allocation, NoneForATokenThatIsDrawn) {
+  const Engine engine = open({.context = {.threads = 1}});
+  const Engine::Impl& impl = engine.impl();
+  model::Sequence sequence(model::KvCache::create(impl.model.config, 700, impl.kv_type).value());
+  const engine::HeadModel with = {impl.context.impl(), impl.model, kVocab, sequence};
+  sampler_ = engine::Sampler({.temperature = 1.5f, .top_p = 0.9f, .min_p = 0.01f});
+  EXPECT_GE(while_decoding(with, 10), 0);
+  EXPECT_EQ(while_decoding(with, 200), 0);
 }
 
 }  // namespace

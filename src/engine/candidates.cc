@@ -1,6 +1,7 @@
 #include "engine/candidates.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "base/token_weight.h"
@@ -21,6 +22,8 @@ constexpr auto kLowerId = [](const Candidate& a, const Candidate& b) { return a.
 
 using Iterator = Candidates::iterator;
 
+constexpr size_t kMostParts = 4096;
+
 uint64_t weight_of(Iterator begin, Iterator end) {
   uint64_t sum = 0;
   for (Iterator at = begin; at != end; ++at) sum += at->weight;
@@ -32,12 +35,8 @@ uint64_t weight_of(Iterator begin, Iterator end) {
 /// only the part in which the end lies is looked at closely.
 template <class Coarse, class Order>
 Iterator reach(Candidates* candidates, uint64_t wanted, const Coarse& coarse, const Order& order) {
-  std::vector<uint64_t> sums;
-  for (const Candidate& c : *candidates) {
-    const size_t part = coarse(c);
-    if (part >= sums.size()) sums.resize(part + 1);
-    sums[part] += c.weight;
-  }
+  std::array<uint64_t, kMostParts> sums = {};
+  for (const Candidate& c : *candidates) sums[coarse(c)] += c.weight;
   size_t part = 0;
   while (sums[part] < wanted) wanted -= sums[part++];
   auto begin = std::partition(candidates->begin(), candidates->end(),
@@ -94,8 +93,9 @@ void keep_weights_from(Candidates* candidates, uint64_t least) {
 
 int32_t draw(Candidates* candidates, uint64_t number) {
   const uint64_t before = base::part_of(number, weight_of(candidates->begin(), candidates->end()));
-  const auto thousand = [](const Candidate& c) { return static_cast<size_t>(c.id) / 1024; };
-  return (reach(candidates, before + 1, thousand, kLowerId) - 1)->id;
+  // Of the 2^24 ids that a model may have.
+  const auto some_ids = [](const Candidate& c) { return static_cast<size_t>(c.id) / kMostParts; };
+  return (reach(candidates, before + 1, some_ids, kLowerId) - 1)->id;
 }
 
 }  // namespace rsr::engine

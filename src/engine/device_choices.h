@@ -40,11 +40,9 @@ class DeviceChoices : public cuda::OnDevices {
                                                     const model::HeadQuestion& question,
                                                     bool scan) {
     const auto states = question.queries.size();
-    auto pinned = cuda::PinnedMemory::create(device, states * sizeof(cuda::HeadQuery)).value();
-    auto* queries = pinned.as<cuda::HeadQuery>();
-    EXPECT_TRUE(head_->prepare(stream, question, queries).ok());
-    EXPECT_TRUE(stream.wait().ok());
-    const auto asked_queries = array(std::vector(queries, queries + states));
+    std::vector<cuda::HeadQuery> queries(states);
+    EXPECT_TRUE(head_->prepare(stream, question, queries.data()).ok());
+    const auto asked_queries = array(queries);
     const auto state = array(x);
     const model::DeviceHead::Asked asked = {asked_queries.data(), static_cast<int32_t>(states),
                                             state.data()};

@@ -1,32 +1,30 @@
 #include "engine/penalties.h"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
 namespace rsr::engine {
 
 Penalties::Penalties(const Sampling& sampling, std::span<const int32_t> context)
-    : sampling_(sampling) {
+    : penalties_{sampling.repetition_penalty, sampling.presence_penalty,
+                 sampling.frequency_penalty},
+      has_biases_(!sampling.logit_bias.empty()) {
   if (none()) return;
   for (const auto& [id, bias] : sampling.logit_bias) {
-    token(id).is_biased = true;
+    token(id).biased = 1;
     token(id).bias = bias;
     ids_.push_back(id);
   }
   for (const int32_t id : context) see(id);
 }
 
-Penalties::Token& Penalties::token(int32_t id) {
+cuda::HeadChange& Penalties::token(int32_t id) {
   const auto index = static_cast<size_t>(id);
   if (index >= tokens_.size()) tokens_.resize(index + 1);
   return tokens_[index];
 }
 
 void Penalties::see(int32_t id) {
-  Token& known = token(id);
-  if (!known.is_seen && !known.is_biased) ids_.push_back(id);
-  known.is_seen = true;
+  cuda::HeadChange& known = token(id);
+  if (known.seen == 0 && known.biased == 0) ids_.push_back(id);
+  known.seen = 1;
 }
 
 void Penalties::add(int32_t id) {
@@ -36,33 +34,13 @@ void Penalties::add(int32_t id) {
 }
 
 bool Penalties::none() const {
-  return sampling_.repetition_penalty == 1.0f && sampling_.presence_penalty == 0.0f &&
-         sampling_.frequency_penalty == 0.0f && sampling_.logit_bias.empty();
-}
-
-float Penalties::changed(int32_t id, float score) const {
-  const auto index = static_cast<size_t>(id);
-  if (index >= tokens_.size() || !std::isfinite(score)) return score;
-  const Token& known = tokens_[index];
-  const double repetition = sampling_.repetition_penalty;
-  double result = score;
-  if (known.is_seen) result = result < 0.0 ? result * repetition : result / repetition;
-  if (known.is_biased) result += known.bias;
-  if (known.generated != 0) {
-    const double presence = sampling_.presence_penalty;
-    const double frequency = sampling_.frequency_penalty;
-    result -= presence + frequency * static_cast<double>(known.generated);
-  }
-  constexpr double kMost = std::numeric_limits<float>::max();
-  return static_cast<float>(std::clamp(result, -kMost, kMost));
+  return penalties_.repetition == 1.0f && penalties_.presence == 0.0f &&
+         penalties_.frequency == 0.0f && !has_biases_;
 }
 
 cuda::HeadChange Penalties::change_of(int32_t id) const {
   const auto index = static_cast<size_t>(id);
-  if (index >= tokens_.size()) return {};
-  const Token& known = tokens_[index];
-  return {known.is_seen ? 1 : 0, known.is_biased ? 1 : 0, known.bias,
-          static_cast<int32_t>(known.generated)};
+  return index < tokens_.size() ? tokens_[index] : cuda::HeadChange();
 }
 
 void Penalties::apply(std::span<float> scores) const {

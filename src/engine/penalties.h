@@ -27,27 +27,22 @@ class Penalties {
 
   /// The ids of which the score may change; some may be no token of the model.
   std::span<const int32_t> ids() const { return ids_; }
-  /// A score after, in this order: repetition, bias, presence and frequency; one rounding to float
-  /// at the end, a finite score staying finite. The higher the score, the higher (or equal) the
-  /// result.
-  float changed(int32_t id, float score) const;
-  /// What changes the score of an id, for a device, which takes the same steps.
+  /// A score after its changes: cuda::changed(), which a device takes, too.
+  float changed(int32_t id, float score) const {
+    return cuda::changed(penalties_, change_of(id), score);
+  }
+  const cuda::HeadPenalties& of_scores() const { return penalties_; }
+  /// What is known of an id.
   cuda::HeadChange change_of(int32_t id) const;
 
  private:
-  /// What is known of a token.
-  struct Token {
-    bool is_seen = false;  // in the context, or generated
-    bool is_biased = false;
-    float bias = 0.0f;
-    int64_t generated = 0;  // how often
-  };
-  Token& token(int32_t id);
+  cuda::HeadChange& token(int32_t id);
   void see(int32_t id);
 
-  Sampling sampling_;
-  std::vector<Token> tokens_;  // by id, up to the highest that matters
-  std::vector<int32_t> ids_;   // seen or biased, each once
+  cuda::HeadPenalties penalties_;
+  bool has_biases_;
+  std::vector<cuda::HeadChange> tokens_;  // by id, up to the highest that matters
+  std::vector<int32_t> ids_;              // seen or biased, each once
 };
 
 }  // namespace rsr::engine

@@ -85,7 +85,7 @@ int32_t Sampler::sample(const linear::HeadCandidates& candidates) {
   for (size_t i = 0; i < candidates.ids.size(); ++i) {
     const int32_t id = candidates.ids[i];
     const float logit = candidates.logits[i];
-    candidates_.push_back({0, penalties_.none() ? logit : penalties_.changed(id, logit), id});
+    candidates_.push_back({0, penalties_.changed(id, logit), id});
   }
   const bool greedy = sampling_.temperature == 0.0f;
   const int32_t id = greedy ? best_of(candidates_).id : draw_candidate();
@@ -128,9 +128,7 @@ cuda::HeadQuery Sampler::query() const {
   query.temperature = sampling_.temperature;
   query.top_k = static_cast<int32_t>(std::min<int64_t>(sampling_.top_k, INT32_MAX));
   query.changes = changes_scores() ? 1 : 0;
-  query.repetition = sampling_.repetition_penalty;
-  query.presence = sampling_.presence_penalty;
-  query.frequency = sampling_.frequency_penalty;
+  query.penalties = penalties_.of_scores();
   return query;
 }
 

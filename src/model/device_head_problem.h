@@ -22,15 +22,16 @@ using cuda::HeadQuery;
 using cuda::HeadStatus;
 using linear::Table;
 
-/// Penalties::changed() once more, as simple as can be.
-inline float changed(const HeadQuery& query, const HeadChange& change, float score) {
+/// cuda::changed() once more, as simple as can be.
+inline float changed_score(const HeadQuery& query, const HeadChange& change, float score) {
   if (query.changes == 0) return score;
   double result = score;
-  const double repetition = query.repetition;
+  const double repetition = query.penalties.repetition;
   if (change.seen != 0) result = result < 0 ? result * repetition : result / repetition;
   if (change.biased != 0) result += change.bias;
   if (change.generated != 0) {
-    result -= double{query.presence} + double{query.frequency} * change.generated;
+    result -=
+        double{query.penalties.presence} + double{query.penalties.frequency} * change.generated;
   }
   return static_cast<float>(std::clamp(result, -double{FLT_MAX}, double{FLT_MAX}));
 }
@@ -116,7 +117,7 @@ class HeadOperations : public cuda::OnDevices {
     linear::multiply_dense(context_.impl(), table.view, x.data(), 1, logits.data());
     std::vector<float> scores(logits.begin(), logits.begin() + query.rows);
     for (size_t r = 0; r < scores.size() && query.changes != 0; ++r) {
-      scores[r] = changed(query, changes[r], scores[r]);
+      scores[r] = changed_score(query, changes[r], scores[r]);
     }
     expect_bounds(found, scores);
     if (query.changes == 0) expect_tight(form, x, query, found);

@@ -133,10 +133,10 @@ TEST_P(DeviceHeads, ChangesComeBeforeExclusion) {
   Table table(333, 60);
   table.fill_normal(random_);
   const HeadQuery queries[] = {
-      {.best = 1, .repetition = 1.7f, .presence = 0.3f, .frequency = 0.1f},
-      {.best = 5, .rows = 310, .repetition = 0.3f, .presence = -1.5f},
-      {.best = 40, .repetition = 3e38f},
-      {.best = 3, .repetition = 1e-38f, .frequency = -0.5f},
+      {.best = 1, .penalties = {.repetition = 1.7f, .presence = 0.3f, .frequency = 0.1f}},
+      {.best = 5, .rows = 310, .penalties = {.repetition = 0.3f, .presence = -1.5f}},
+      {.best = 40, .penalties = {.repetition = 3e38f}},
+      {.best = 3, .penalties = {.repetition = 1e-38f, .frequency = -0.5f}},
   };
   for (const HeadQuery& query : queries) {
     std::vector<HeadChange> changes(333);
@@ -166,7 +166,7 @@ TEST_P(DeviceHeads, StatesAreAsIfAlone) {
                              .best = static_cast<int32_t>(1 + s),
                              .rows = 140,
                              .changes = s % 2 == 0 ? 1 : 0,
-                             .presence = 0.5f};
+                             .penalties = {.presence = 0.5f}};
     }
     const auto together = scan(form, x, queries, known);
     for (size_t s = 0; s < states; ++s) {

@@ -39,11 +39,10 @@ RSR_DEVICE bool read_scores(Shared& s, const HeadChoose& p, const HeadQuery& que
   if (simt::thread() == 0) s.left = s.not_finite = 0;
   simt::sync();
   each(from.count, [&](int i) {
-    float score = from.logits[i];
+    const float logit = from.logits[i];
     const int32_t id = from.ids[i];
-    if (!is_finite(score)) s.not_finite = 1;
-    if (query.changes != 0) score = changed(query, change_of(query, p.changes, id), score);
-    s.scores[i] = key_of_score(score, id);
+    if (!is_finite(logit)) s.not_finite = 1;
+    s.scores[i] = key_of_score(score_of_row(query, p.changes, id, logit), id);
   });
   simt::sync();
   return s.not_finite == 0;

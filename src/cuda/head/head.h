@@ -33,13 +33,39 @@ inline constexpr int32_t kHeadMostBest = 1024;
 inline constexpr int32_t kHeadMostTiles = 49152;  // whose bounds fit in shared memory: 192 KB
 inline constexpr int32_t kHeadChunkSteps = 16;    // of four columns, which a warp takes at a time
 
-/// What is known of a token whose score changes: engine/penalties.h has the meaning.
+/// What is known of a token whose score changes.
 struct alignas(16) HeadChange {
-  int32_t seen = 0;
+  int32_t seen = 0;  // in the context, or generated
   int32_t biased = 0;
   float bias = 0;
-  int32_t generated = 0;
+  int32_t generated = 0;  // how often
 };
+
+struct HeadPenalties {
+  float repetition = 1;
+  float presence = 0;
+  float frequency = 0;
+};
+
+/// A score after, in this order: repetition, bias, presence and frequency. In double, one rounding
+/// each, and one to float at the end; a finite score stays finite. The higher the score, the higher
+/// (or equal) the result: bounds become bounds.
+constexpr float changed(const HeadPenalties& penalties, const HeadChange& change, float score) {
+  constexpr double kMost = 0x1.FFFFFEp127;
+  if (!(score >= -kMost && score <= kMost)) return score;
+  const double repetition = penalties.repetition;
+  double result = score;
+  if (change.seen != 0) result = result < 0.0 ? result * repetition : result / repetition;
+  if (change.biased != 0) result += change.bias;
+  if (change.generated != 0) {
+    const double presence = penalties.presence;
+    const double frequency = penalties.frequency;
+    result -= presence + frequency * static_cast<double>(change.generated);
+  }
+  if (result > kMost) result = kMost;
+  if (result < -kMost) result = -kMost;
+  return static_cast<float>(result);
+}
 
 /// What has become of an entry of the table of changes.
 struct HeadUpdate {
@@ -58,9 +84,7 @@ struct HeadQuery {
   float temperature = 0;
   int32_t top_k = 0;    // 0 keeps all
   int32_t changes = 0;  // whether scores change; else nobody reads the following, nor the table
-  float repetition = 1;
-  float presence = 0;
-  float frequency = 0;
+  HeadPenalties penalties = {};
   int32_t overrides = 0;  // entries of the table that are others for this state, the latest last
   HeadUpdate override[kHeadMostStates - 1] = {};
 };

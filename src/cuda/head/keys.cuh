@@ -12,35 +12,21 @@ namespace {
 
 inline constexpr uint32_t kSign = 0x80000000U;
 inline constexpr uint32_t kInfinityBits = 0x7F800000U;
-inline constexpr double kMostFloat = 0x1.FFFFFEp127;
 
 RSR_DEVICE bool is_finite(float value) {
   return (simt::to_bits(value) & kInfinityBits) != kInfinityBits;
 }
 
-/// The steps of Penalties::changed, one rounding each.
-RSR_DEVICE float changed(const HeadQuery& query, const HeadChange& change, float score) {
-  if (!is_finite(score)) return score;
-  const double repetition = query.repetition;
-  double result = score;
-  if (change.seen != 0) result = result < 0.0 ? result * repetition : result / repetition;
-  if (change.biased != 0) result += change.bias;
-  if (change.generated != 0) {
-    const double presence = query.presence;
-    const double frequency = query.frequency;
-    result -= presence + frequency * static_cast<double>(change.generated);
-  }
-  if (result > kMostFloat) result = kMostFloat;
-  if (result < -kMostFloat) result = -kMostFloat;
-  return static_cast<float>(result);
-}
-
-/// The changes of a row, where the query has some.
-RSR_DEVICE HeadChange change_of(const HeadQuery& query, const HeadChange* changes, int row) {
+/// A score, or a bound of one, after the changes of its row.
+RSR_DEVICE float score_of_row(const HeadQuery& query, const HeadChange* changes, int row,
+                              float score) {
+  if (query.changes == 0) return score;
   for (int i = query.overrides - 1; i >= 0; --i) {
-    if (query.override[i].id == row) return query.override[i].change;
+    if (query.override[i].id == row) {
+      return changed(query.penalties, query.override[i].change, score);
+    }
   }
-  return changes[row];
+  return changed(query.penalties, changes[row], score);
 }
 
 /// Numbers in the order of the floats.

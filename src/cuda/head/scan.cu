@@ -105,9 +105,8 @@ RSR_DEVICE Bounds after_changes(const HeadScan& p, const HeadQuery& query, int r
                                 const Bounds& of_logit) {
   const float none = simt::from_bits(kInfinityBits | kSign);
   if (row >= query.rows) return {none, none};
-  if (query.changes == 0) return of_logit;
-  const HeadChange change = change_of(query, p.changes, row);
-  return {changed(query, change, of_logit.lower), changed(query, change, of_logit.upper)};
+  return {score_of_row(query, p.changes, row, of_logit.lower),
+          score_of_row(query, p.changes, row, of_logit.upper)};
 }
 
 /// The largest of a tile, of which every fourth lane has rows of the same state.

@@ -13,10 +13,7 @@ RSR_KERNEL_BLOCKS(kBlockThreads, 1) score_tokens(HeadScores p) {
   uint64_t key = 0;
   if (token.exists()) {
     const float logit = p.logits[token.at()];
-    const HeadQuery& query = token.query();
-    const float score =
-        query.changes == 0 ? logit : changed(query, change_of(query, p.changes, token.id()), logit);
-    token.score() = score;
+    token.score() = score_of_row(token.query(), p.changes, token.id(), logit);
     key = token.score_key();
     const uint32_t bits = simt::to_bits(logit);
     if (!is_finite(logit) && bits != (kSign | kInfinityBits)) token.cut().not_finite = 1;
